@@ -1,0 +1,30 @@
+/**
+ * Level-triggered reconciliation: a pass gets a key, reads everything it needs afresh, moves the aggregate at most one
+ * decision on and says when it wants to run again. It never looks at the event that woke it, so any pass may be repeated.
+ */
+export interface ReconcileResult {
+  /** Run again after so many milliseconds; absent = only when somebody enqueues the key again. */
+  readonly requeueAfterMs?: number;
+}
+
+export interface Reconciler {
+  /** Unique name of the kind, e.g. `rollout`; also the label in metrics and logs. */
+  readonly kind: string;
+  reconcile(key: string): Promise<ReconcileResult>;
+}
+
+/** Durable queue of keys to reconcile. One key is worked on by one process at a time. */
+export abstract class WorkQueue {
+  /** Registers who works on a kind; call it while the module initialises. A second one for the same kind throws. */
+  abstract register(reconciler: Reconciler): void;
+  /** Idempotent; joins the current unit of work when there is one. The earlier of two due times wins. */
+  abstract enqueue(kind: string, key: string, delayMs?: number): Promise<void>;
+}
+
+/** Base of errors that must not be retried: the pass parks the item and logs once. */
+export class TerminalError extends Error {
+  constructor(message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'TerminalError';
+  }
+}
