@@ -8,3 +8,4 @@ export * from './ids.js';
 export * from './random.js';
 export * from './reconcile.js';
 export * from './unit-of-work.js';
+export * from './audit.js';

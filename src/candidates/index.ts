@@ -1,0 +1,2 @@
+export * from './domain/candidate.js';
+export * from './ports.js';

@@ -1,0 +1,2 @@
+export * from './domain/experiment.js';
+export * from './ports.js';

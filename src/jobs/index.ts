@@ -1,0 +1,2 @@
+export * from './domain/job.js';
+export * from './ports.js';

@@ -1,0 +1,4 @@
+export * from './domain/facts.js';
+export * from './domain/model.js';
+export * from './domain/version.js';
+export * from './ports.js';

@@ -1,0 +1,68 @@
+import type { Digest } from '../kernel/index.js';
+import type { Model } from './domain/model.js';
+import type { ChampionPeriod, QualityProfile, Version } from './domain/version.js';
+
+/** Models by name. */
+export abstract class ModelStore {
+  abstract find(name: string): Promise<Model | null>;
+  /** @throws NotFound */
+  abstract require(name: string): Promise<Model>;
+  abstract list(): Promise<Model[]>;
+  /** Inserts (revision 0) or saves with optimistic revision. @throws RevisionConflict */
+  abstract save(model: Model): Promise<Model>;
+}
+
+/** Versions by model and digest; immutable. */
+export abstract class VersionCatalog {
+  /** Idempotent: registering the same version again is a no-op. Publishes `VersionRegistered` the first time. */
+  abstract register(version: Version): Promise<void>;
+  abstract find(model: string, digest: Digest): Promise<Version | null>;
+  /** Newest first. */
+  abstract list(model: string): Promise<Version[]>;
+}
+
+/** Who served when. */
+export abstract class ChampionHistory {
+  abstract current(model: string): Promise<ChampionPeriod | null>;
+  /** The period that contains `at`, or null before the first one. */
+  abstract servingAt(model: string, at: Date): Promise<ChampionPeriod | null>;
+  /** Newest first. */
+  abstract list(model: string): Promise<ChampionPeriod[]>;
+  /**
+   * Ends the current period and begins the next in the current unit of work; publishes `ChampionChanged`.
+   * Idempotent by `promotion`.
+   */
+  abstract begin(period: {
+    readonly model: string;
+    readonly champion: Digest;
+    readonly reference: Digest;
+    readonly promotion: string | null;
+    readonly profile: QualityProfile;
+    readonly at: Date;
+  }): Promise<void>;
+}
+
+/** Content-addressed artifacts; a digest always means the same bytes. */
+export abstract class ArtifactStore {
+  /** Stores the file's bytes (copy, fsync, rename) and returns their digest. Idempotent. @throws ArtifactTooLarge */
+  abstract putFile(path: string): Promise<{ readonly digest: Digest; readonly sizeBytes: number }>;
+  abstract putBytes(bytes: Uint8Array): Promise<{ readonly digest: Digest; readonly sizeBytes: number }>;
+  /**
+   * Path of the artifact after its sha256 was verified afresh; the file is read-only.
+   * @throws NotFound @throws ArtifactCorrupt when the bytes no longer match the digest
+   */
+  abstract verifiedPath(digest: Digest): Promise<string>;
+  abstract exists(digest: Digest): Promise<boolean>;
+}
+
+/**
+ * At most one change of what serves a model is under way at a time. The holder is a trigger's or a manual submission's
+ * id; it is held from the first experiment to the end of the rollout.
+ */
+export abstract class ChangeLock {
+  /** True when `holder` has it now (also when it had it already). */
+  abstract acquire(model: string, holder: string): Promise<boolean>;
+  /** No-op when `holder` does not have it. */
+  abstract release(model: string, holder: string): Promise<void>;
+  abstract holder(model: string): Promise<string | null>;
+}

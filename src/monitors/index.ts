@@ -1,0 +1,2 @@
+export * from './domain/finding.js';
+export * from './ports.js';

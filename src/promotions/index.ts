@@ -1,0 +1,2 @@
+export * from './domain/promotion.js';
+export * from './ports.js';

@@ -1,0 +1,2 @@
+export * from './domain/rollout.js';
+export * from './ports.js';

@@ -1,0 +1,35 @@
+import type { Digest } from '../kernel/index.js';
+import type { Gate } from '../models/index.js';
+import type { GateReading, Rollout } from './domain/rollout.js';
+
+export abstract class RolloutStore {
+  abstract find(id: string): Promise<Rollout | null>;
+  abstract require(id: string): Promise<Rollout>;
+  /** Newest first. */
+  abstract list(model: string): Promise<Rollout[]>;
+  /** Inserts (revision 0, idempotent by id) or saves with optimistic revision. @throws RevisionConflict */
+  abstract save(rollout: Rollout): Promise<Rollout>;
+}
+
+/** Moves traffic on some data plane. Every call states the wanted end, so it can be repeated on every pass. */
+export abstract class TrafficRouter {
+  /** Gives the candidate `weight` percent until `confirmBy`; 0 takes it out. */
+  abstract setWeight(
+    model: string,
+    split: { readonly champion: Digest; readonly candidate: Digest; readonly weight: number; readonly salt: string; readonly confirmBy: Date },
+  ): Promise<void>;
+  /** The share that the data plane really gives the candidate, in percent; null when that cannot be seen now. */
+  abstract actualWeight(model: string, candidate: Digest): Promise<number | null>;
+  /** Everything to the champion. Must not depend on metrics and works from any state. */
+  abstract giveBack(model: string, champion: Digest): Promise<void>;
+}
+
+/** Measures one gate over telemetry newer than `notBefore`. Never throws for missing data: that is a BLIND reading. */
+export abstract class GateMeter {
+  abstract read(
+    model: string,
+    gate: Gate,
+    versions: { readonly champion: Digest; readonly candidate: Digest },
+    notBefore: Date,
+  ): Promise<GateReading>;
+}

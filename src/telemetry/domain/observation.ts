@@ -1,0 +1,52 @@
+import type { Digest } from '../../kernel/index.js';
+
+/** An answer whose label has arrived. `sequence` rises in the order of the labels' arrival and never repeats. */
+export interface LabelledAnswer {
+  readonly sequence: number;
+  readonly requestId: string;
+  readonly version: Digest;
+  readonly at: Date;
+  readonly prediction: number;
+  readonly label: number;
+}
+
+/** Champion and candidate on the same request. */
+export interface PairedAnswer {
+  readonly requestId: string;
+  readonly at: Date;
+  readonly champion: number;
+  readonly candidate: number;
+  readonly label: number | null;
+}
+
+/** One kept raw input with what was answered. */
+export interface Sample {
+  /** Rises with insertion; never repeats. */
+  readonly sequence: number;
+  readonly requestId: string;
+  readonly version: Digest;
+  readonly at: Date;
+  readonly input: Float32Array;
+  readonly prediction: number;
+  readonly confidence: number | null;
+  readonly label: number | null;
+}
+
+/**
+ * A frozen sample in two Arrow files, split by a stable hash of the request id so that no row is ever in both.
+ * Columns: `request_id` utf8, `at` timestamp[ms, UTC], `version` utf8, `input` fixed_size_list<float32>,
+ * `prediction` float64, `confidence` float64?, `label` float64? (null = unlabelled), `stratum` utf8.
+ */
+export interface Snapshot {
+  readonly train: SnapshotFile;
+  readonly holdout: SnapshotFile;
+  /** Times of the oldest and newest row. */
+  readonly from: Date;
+  readonly until: Date;
+}
+
+export interface SnapshotFile {
+  readonly digest: Digest;
+  readonly rows: number;
+  readonly labelled: number;
+}

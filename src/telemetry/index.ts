@@ -1,0 +1,3 @@
+export * from './domain/observation.js';
+export * from './domain/window.js';
+export * from './ports.js';

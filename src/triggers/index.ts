@@ -1,0 +1,2 @@
+export * from './domain/trigger.js';
+export * from './ports.js';
