@@ -1,0 +1,1 @@
+"""Incremental training of the full-precision reference on fresh labelled rows."""

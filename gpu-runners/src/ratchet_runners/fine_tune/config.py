@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from ratchet_runners.documents.base import Document
+
+
+class FineTune(Document):
+    """Incremental training on fresh labelled rows, with older ones mixed in against forgetting."""
+
+    version: Literal[1] = 1
+    minimum_labelled: int = Field(default=64, ge=8, description="Below so many labelled fresh rows it is refused")
+    epochs: int = Field(default=4, ge=1, le=1000)
+    batch_size: int = Field(default=64, ge=1, le=4096)
+    learning_rate: float = Field(default=2e-3, gt=0, le=1)
+    weight_decay: float = Field(default=1e-4, ge=0, le=1)
+    replay_share: float = Field(default=0.25, ge=0, lt=1, description="Largest share of older rows in an epoch")
+    augmentation: bool = Field(default=False, description="Shift images by up to two pixels while training")
+    patience: int = Field(default=2, ge=1, description="Epochs without gain on the selection rows before it stops")
+    wall_share: float = Field(default=0.45, gt=0, le=1, description="Largest share of the job's time limit")

@@ -1,0 +1,1 @@
+"""Static post-training quantization to eight bits."""

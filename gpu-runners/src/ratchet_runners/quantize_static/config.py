@@ -1,0 +1,26 @@
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from ratchet_runners.documents.base import Document
+
+
+class QuantizeStatic(Document):
+    """Static quantization: unsigned activations, signed weights, Q/DQ pairs where ONNX Runtime places them."""
+
+    version: Literal[1] = 1
+    calibration_rows: int = Field(default=512, ge=1, le=65536, description="Rows that the ranges are taken from")
+    minimum_rows: int = Field(default=32, ge=1, description="Below so many usable rows the data are refused")
+    method: Literal["min-max", "percentile", "ema"] = Field(
+        default="min-max", description="How a tensor's range follows from what was seen of it"
+    )
+    percentile: float = Field(default=99.99, gt=50, le=100, description="For method percentile: share kept within")
+    averaging: float = Field(default=0.9, gt=0, lt=1, description="For method ema: weight of what was seen before")
+    per_channel: bool = Field(default=False, description="One scale a channel of a weight instead of one a weight")
+    replay_share: float = Field(default=0.25, ge=0, le=1, description="Share of older rows, where there are some")
+    exclude_sensitive: int = Field(
+        default=0, ge=0, le=1024, description="So many nodes stay in floating point: those that lose most"
+    )
+    sensitivity_rows: int = Field(default=96, ge=1, le=4096, description="Rows that the sensitivity is measured on")
