@@ -1,10 +1,13 @@
+import { existsSync } from 'node:fs';
+
 export default {
   testEnvironment: 'node',
-  roots: ['<rootDir>/src', '<rootDir>/test', '<rootDir>/demo'],
+  roots: ['src', 'test', 'demo'].filter((folder) => existsSync(folder)).map((folder) => `<rootDir>/${folder}`),
   testMatch: ['**/*.spec.ts'],
   extensionsToTreatAsEsm: ['.ts'],
   transform: { '^.+\\.ts$': '@swc/jest' },
   moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  cacheDirectory: '<rootDir>/.runtime/jest',
   coverageProvider: 'v8',
   testTimeout: 30_000,
 };

