@@ -5,7 +5,13 @@ import { PIPELINE } from './pipeline.js';
 const stage = `^src/(${PIPELINE.join('|')})/`;
 const spec = '\\.spec\\.ts$';
 const forbid = (name, from, to, comment) => ({ name, comment, severity: 'error', from, to });
-const only = (npm, ...where) => forbid(`${npm}-has-its-place`, { pathNot: where }, { path: `node_modules/${npm}/` }, `${npm} stays behind its adapters.`);
+const only = (npm, ...where) =>
+  forbid(
+    `${npm}-has-its-place`,
+    { pathNot: where },
+    { path: `node_modules/${npm}/` },
+    `${npm} stays behind its adapters.`,
+  );
 
 export default {
   forbidden: [
@@ -29,8 +35,18 @@ export default {
       { pathNot: ['^src/$1/domain/', '^src/kernel/', `${stage}index\\.ts$`] },
       'A port speaks only the language of the domain.',
     ),
-    forbid('kernel-is-a-leaf', { path: '^src/kernel/', pathNot: spec }, { pathNot: '^src/kernel/' }, 'The kernel imports nothing.'),
-    forbid('platform-knows-no-stage', { path: '^src/platform/' }, { path: `${stage}|^src/(app|cli)/` }, 'Technical parts serve every stage alike.'),
+    forbid(
+      'kernel-is-a-leaf',
+      { path: '^src/kernel/', pathNot: spec },
+      { pathNot: '^src/kernel/' },
+      'The kernel imports nothing.',
+    ),
+    forbid(
+      'platform-knows-no-stage',
+      { path: '^src/platform/' },
+      { path: `${stage}|^src/(app|cli)/` },
+      'Technical parts serve every stage alike.',
+    ),
     forbid(
       'stages-meet-at-the-index',
       { path: stage, pathNot: '\\.module\\.ts$' },
@@ -67,8 +83,18 @@ export default {
       { path: `${stage}index\\.ts$`, dependencyTypesNot: ['type-only'] },
       'A value import would carry the server into the client.',
     ),
-    forbid('demo-is-a-user', { path: '^demo/' }, { path: '^(src|test|dist)/' }, 'The demo shows what any user can do: HTTP and programs.'),
-    forbid('sources-do-not-lean-on-the-rim', { path: '^src/' }, { path: '^(demo|test|dist)/' }, 'Sources import sources.'),
+    forbid(
+      'demo-is-a-user',
+      { path: '^demo/' },
+      { path: '^(src|test|dist)/' },
+      'The demo shows what any user can do: HTTP and programs.',
+    ),
+    forbid(
+      'sources-do-not-lean-on-the-rim',
+      { path: '^src/' },
+      { path: '^(demo|test|dist)/' },
+      'Sources import sources.',
+    ),
     forbid(
       'fakes-are-for-tests',
       { path: '^(src|demo)/', pathNot: [spec, '^src/[^/]+/testing/'] },
@@ -83,11 +109,27 @@ export default {
     ),
     forbid(
       'platform-is-for-the-rim',
-      { path: `${stage}(index|ports)\\.ts$` },
+      {
+        path: stage,
+        pathNot: [
+          '^src/[^/]+/(adapters|testing)/',
+          '\\.(module|reconciler)\\.ts$',
+          '/(metrics|persistence)\\.ts$',
+          spec,
+        ],
+      },
       { path: '^src/platform/' },
-      'Only adapters, modules, reconcilers and metrics know the platform.',
+      'Only adapters, modules, reconcilers, metrics and persistence know the platform.',
     ),
-    only('typeorm', '/adapters/postgres/', '/persistence\\.ts$', '^src/platform/postgres/', '^src/app/', '^test/', spec),
+    only(
+      'typeorm',
+      '/adapters/postgres/',
+      '/persistence\\.ts$',
+      '^src/platform/postgres/',
+      '^src/app/',
+      '^test/',
+      spec,
+    ),
     only('pg', '/adapters/postgres/', '^src/platform/postgres/', '^src/app/', '^test/', spec),
     only('kafkajs', '/adapters/kafka/', '^src/platform/kafka/'),
     only('@kubernetes/client-node', '/adapters/kubernetes/', '^src/platform/kubernetes/'),

@@ -8,12 +8,32 @@ const noBareDate = {
   selector: "NewExpression[callee.name='Date'][arguments.length=0]",
   message: 'Time comes from the Clock port.',
 };
-const noEnvironment = { object: 'process', property: 'env', message: 'Configuration is parsed once, in platform/config: inject the slice.' };
+const noEnvironment = {
+  object: 'process',
+  property: 'env',
+  message: 'Configuration is parsed once, in platform/config: inject the slice.',
+};
 const noClock = { object: 'Date', property: 'now', message: 'Time comes from the Clock port.' };
-const noChance = { object: 'Math', property: 'random', message: 'Chance comes from the kernel: seeded, so that a run can be repeated.' };
+const noChance = {
+  object: 'Math',
+  property: 'random',
+  message: 'Chance comes from the kernel: seeded, so that a run can be repeated.',
+};
 
 export default tseslint.config(
-  { ignores: ['dist/', 'coverage/', 'node_modules/', '.runtime/', '.ratchet/', '.venv/', 'gpu-runners/', '**/fixtures/', '**/*.d.ts'] },
+  {
+    ignores: [
+      'dist/',
+      'coverage/',
+      'node_modules/',
+      '.runtime/',
+      '.ratchet/',
+      '.venv/',
+      'gpu-runners/',
+      '**/fixtures/',
+      '**/*.d.ts',
+    ],
+  },
   {
     files: ['**/*.ts'],
     extends: [tseslint.configs.strictTypeChecked],
@@ -27,9 +47,15 @@ export default tseslint.config(
       'no-restricted-properties': ['error', noEnvironment],
       '@typescript-eslint/switch-exhaustiveness-check': ['error', { considerDefaultExhaustiveForUnions: true }],
       '@typescript-eslint/no-extraneous-class': ['error', { allowWithDecorator: true }],
-      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true }],
+      '@typescript-eslint/no-unused-vars': [
+        'error',
+        { argsIgnorePattern: '^_', varsIgnorePattern: '^_', ignoreRestSiblings: true },
+      ],
       '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
-      '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true, ignoreVoidOperator: true }],
+      '@typescript-eslint/no-confusing-void-expression': [
+        'error',
+        { ignoreArrowShorthand: true, ignoreVoidOperator: true },
+      ],
       // An import that Nest injects by its type must stay a value import; this rule cannot know which are.
       '@typescript-eslint/consistent-type-imports': 'off',
       // Ports are abstract classes whose fakes need not await anything.
@@ -37,7 +63,10 @@ export default tseslint.config(
       // An index that was just bounds-checked: the assertion says so more plainly than a branch that cannot be reached.
       '@typescript-eslint/no-non-null-assertion': 'off',
       // Data from outside is checked where it arrives; after it the types cannot see what a hand-edited row holds.
-      '@typescript-eslint/no-unnecessary-condition': ['error', { allowConstantLoopConditions: 'only-allowed-literals' }],
+      '@typescript-eslint/no-unnecessary-condition': [
+        'error',
+        { allowConstantLoopConditions: 'only-allowed-literals' },
+      ],
       '@typescript-eslint/no-unnecessary-type-parameters': 'off',
     },
   },

@@ -44,7 +44,9 @@ async function perform({ name, what, command, when, needed }) {
 function printTable(results) {
   console.log('');
   for (const { name, what, outcome, ms } of results) {
-    console.log(`${outcome.padEnd(9)} ${name.padEnd(12)} ${(outcome === 'not here' ? '' : seconds(ms)).padStart(9)}   ${what}`);
+    console.log(
+      `${outcome.padEnd(9)} ${name.padEnd(12)} ${(outcome === 'not here' ? '' : seconds(ms)).padStart(9)}   ${what}`,
+    );
   }
   const failed = results.filter(({ outcome }) => outcome === 'FAILED').length;
   console.log(failed === 0 ? '\nevery check is fine' : `\n${failed} of ${results.length} checks failed`);

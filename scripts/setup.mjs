@@ -50,7 +50,11 @@ async function perform(step, position) {
 }
 
 let interrupted = false;
-for (const [signal, code] of [['SIGINT', 130], ['SIGTERM', 143], ['SIGHUP', 129]]) {
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+  ['SIGHUP', 129],
+]) {
   process.once(signal, () => {
     interrupted = true;
     say(`\ninterrupted (${signal}): the finished steps are kept; the same command goes on from here`);

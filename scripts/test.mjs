@@ -37,12 +37,27 @@ async function main() {
 
 function chooseSuites() {
   const python = { name: 'gpu-runners (pytest)', run: (missing) => runPytest({ reports, missing }) };
-  if (args[0] === '--python') return [{ ...python, run: (missing) => runPytest({ reports, missing, args: args.slice(1) }) }];
-  if (args.length > 0) return [{ name: `jest ${args.join(' ')}`, run: (missing) => runJest({ reports, missing, name: 'part', args }) }];
+  if (args[0] === '--python')
+    return [{ ...python, run: (missing) => runPytest({ reports, missing, args: args.slice(1) }) }];
+  if (args.length > 0)
+    return [{ name: `jest ${args.join(' ')}`, run: (missing) => runJest({ reports, missing, name: 'part', args }) }];
   return [
-    { name: 'units (jest)', run: (missing) => runJest({ reports, missing, name: 'units', args: ['--roots', 'src', '--roots', 'test/structure'] }) },
+    {
+      name: 'units (jest)',
+      run: (missing) =>
+        runJest({ reports, missing, name: 'units', args: ['--roots', 'src', '--roots', 'test/structure'] }),
+    },
     // One at a time: these start whole control planes, train models and measure latencies.
-    { name: 'whole application (jest)', run: (missing) => runJest({ reports, missing, name: 'application', args: ['--runInBand', '--roots', 'test', '--roots', 'demo', '--testPathIgnorePatterns', '/test/structure/'] }) },
+    {
+      name: 'whole application (jest)',
+      run: (missing) =>
+        runJest({
+          reports,
+          missing,
+          name: 'application',
+          args: ['--runInBand', '--roots', 'test', '--roots', 'demo', '--testPathIgnorePatterns', '/test/structure/'],
+        }),
+    },
     python,
   ];
 }
@@ -57,7 +72,8 @@ function summarise(suites, missing) {
   for (const { name, how } of missing) console.log(`  left out: what needs ${name}. ${how}`);
   if (missing.length === 0) console.log('  every service that the tests use was there');
   const strict = inCi ? missing.length + sum('skipped') : 0;
-  if (strict > 0) console.log(`  CI: ${missing.length} missing services and ${sum('skipped')} skipped tests count as failed`);
+  if (strict > 0)
+    console.log(`  CI: ${missing.length} missing services and ${sum('skipped')} skipped tests count as failed`);
   const failed = sum('failed') + strict;
   console.log(`${sum('passed')} passed, ${failed} failed`);
   return failed > 0 || sum('passed') === 0 ? 1 : 0;

@@ -18,6 +18,8 @@ export function capture(command, args, { cwd = ROOT } = {}) {
       });
     }
     child.on('error', (error) => resolve({ code: 127, output: `${command} could not be started: ${error.message}` }));
-    child.on('close', (code) => resolve({ code: code ?? 1, output: `${output.trimEnd()}${cut > 0 ? `\n(${cut} characters more)` : ''}\n` }));
+    child.on('close', (code) =>
+      resolve({ code: code ?? 1, output: `${output.trimEnd()}${cut > 0 ? `\n(${cut} characters more)` : ''}\n` }),
+    );
   });
 }

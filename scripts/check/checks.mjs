@@ -17,20 +17,42 @@ const runners = {
 /** The long ones first, so that two at a time end early. */
 export const CHECKS = [
   { name: 'lint', what: 'eslint, with types', command: () => npm('eslint/bin/eslint.js', '.', '--max-warnings', '0') },
-  { name: 'types', what: 'tsc over src, test, demo, examples', command: () => npm('typescript/bin/tsc', '--noEmit', '-p', '.') },
-  { name: 'format', what: 'prettier', command: () => npm('prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.') },
+  {
+    name: 'types',
+    what: 'tsc over src, test, demo, examples',
+    command: () => npm('typescript/bin/tsc', '--noEmit', '-p', '.'),
+  },
+  {
+    name: 'format',
+    what: 'prettier',
+    command: () => npm('prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'),
+  },
   {
     name: 'imports',
     what: 'the import rules of .dependency-cruiser.js',
     command: () =>
-      npm('dependency-cruiser/bin/dependency-cruise.mjs', ...compiled.filter(here), '--config', '.dependency-cruiser.js', '--output-type', 'err-long'),
+      npm(
+        'dependency-cruiser/bin/dependency-cruiser.mjs',
+        ...compiled.filter(here),
+        '--config',
+        '.dependency-cruiser.js',
+        '--output-type',
+        'err-long',
+      ),
   },
   {
     name: 'structure',
     what: 'folders, file sizes, and the rules themselves',
     command: () => [
       process.execPath,
-      ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', join(NODE_MODULES, 'jest/bin/jest.js'), '--silent', '--roots', 'test/structure'],
+      [
+        '--experimental-vm-modules',
+        '--disable-warning=ExperimentalWarning',
+        join(NODE_MODULES, 'jest/bin/jest.js'),
+        '--silent',
+        '--roots',
+        'test/structure',
+      ],
     ],
   },
   {

@@ -30,6 +30,10 @@ export const build = {
     }),
   isWhole: () => existsSync(DIST) && statSync(DIST).isDirectory(),
   async make() {
-    await run(nodeBinary, [compiler], { env: nodeEnvironment(), doing: 'swc compiles', fail: 'the sources could not be compiled' });
+    await run(nodeBinary, [compiler], {
+      env: nodeEnvironment(),
+      doing: 'swc compiles',
+      fail: 'the sources could not be compiled',
+    });
   },
 };

@@ -92,7 +92,9 @@ export function killGroup(pid, signal) {
 
 function ownsLock() {
   const owner = readOwner();
-  return owner !== null && owner !== 'gone' && owner.pid === process.pid && owner.started === identity(process.pid).started;
+  return (
+    owner !== null && owner !== 'gone' && owner.pid === process.pid && owner.started === identity(process.pid).started
+  );
 }
 
 function writeOwner(owner) {

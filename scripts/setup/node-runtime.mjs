@@ -33,13 +33,24 @@ export const nodeRuntime = {
   async make() {
     if (ownIsEnough || ask(binary, ['--version']) === `v${VERSION}`) return; // whole, only its stamp was missing
     rmSync(join(RUNTIME, 'node_modules'), { recursive: true, force: true });
-    const args = ['install', '--prefix', RUNTIME, '--no-save', '--no-package-lock', '--ignore-scripts', '--no-audit', '--no-fund'];
+    const args = [
+      'install',
+      '--prefix',
+      RUNTIME,
+      '--no-save',
+      '--no-package-lock',
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+    ];
     await run('npm', [...args, `${packageName}@${VERSION}`], {
       doing: `npm fetches ${packageName}`,
       fail: `Node ${VERSION} could not be fetched as ${packageName}`,
     });
     if (ask(binary, ['--version']) !== `v${VERSION}`) {
-      throw new SetupProblem(`${binary} was fetched but does not run on this machine; install Node 24.9 or newer and start again`);
+      throw new SetupProblem(
+        `${binary} was fetched but does not run on this machine; install Node 24.9 or newer and start again`,
+      );
     }
   },
 };

@@ -18,7 +18,9 @@ export function run(command, args, { env = process.env, activity = () => null, d
     // A group of its own: the terminal's Ctrl-C reaches only us, and we end the whole group in order.
     const child = spawn(command, args, { cwd: ROOT, env, detached: true, stdio: ['ignore', 'pipe', 'pipe'] });
     if (child.pid === undefined) {
-      child.on('error', (error) => reject(new SetupProblem(`${fail}: ${command} could not be started (${error.message})`)));
+      child.on('error', (error) =>
+        reject(new SetupProblem(`${fail}: ${command} could not be started (${error.message})`)),
+      );
       return;
     }
     current = child;
@@ -40,7 +42,11 @@ export function run(command, args, { env = process.env, activity = () => null, d
       noteChild(null);
       if (code === 0) return resolve();
       for (const line of tail) say(`        | ${line}`);
-      reject(new SetupProblem(`${fail} (${signal ?? `exit code ${code}`}). What was already fetched is kept; run the same command again.`));
+      reject(
+        new SetupProblem(
+          `${fail} (${signal ?? `exit code ${code}`}). What was already fetched is kept; run the same command again.`,
+        ),
+      );
     });
   });
 }

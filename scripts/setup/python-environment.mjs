@@ -12,14 +12,19 @@ export const pythonBinary = join(VENV, process.platform === 'win32' ? 'Scripts/p
 
 export const pythonEnvironment = {
   name: 'python',
-  title: 'Python environment .venv with gpu-runners, PyTorch and ONNX Runtime (several GB: PyTorch is a CUDA build; about two minutes)',
+  title:
+    'Python environment .venv with gpu-runners, PyTorch and ONNX Runtime (several GB: PyTorch is a CUDA build; about two minutes)',
   key: () => hashOf({ texts: [ROOT], paths: [join(RUNNERS, 'pyproject.toml')] }),
   isWhole: () => existsSync(pythonBinary),
   async make() {
-    if (!existsSync(join(RUNNERS, 'pyproject.toml'))) throw new SetupProblem('gpu-runners/pyproject.toml is missing from this clone');
+    if (!existsSync(join(RUNNERS, 'pyproject.toml')))
+      throw new SetupProblem('gpu-runners/pyproject.toml is missing from this clone');
     const python = findPython();
     rmSync(VENV, { recursive: true, force: true, maxRetries: 5 });
-    await run(python, ['-m', 'venv', VENV], { doing: `${python} makes .venv`, fail: 'the Python environment could not be made' });
+    await run(python, ['-m', 'venv', VENV], {
+      doing: `${python} makes .venv`,
+      fail: 'the Python environment could not be made',
+    });
     const install = ['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '--progress-bar', 'off'];
     await run(pythonBinary, [...install, '-e', `${RUNNERS}[train,dev]`], {
       activity: pipActivity(),
@@ -40,13 +45,17 @@ function findPython() {
       continue;
     }
     if (ask(name, ['-c', 'import venv, ensurepip']) === null) {
-      seen.push(`${name} (${answer}) cannot make environments: on Debian and Ubuntu "apt-get install python3-venv" adds that`);
+      seen.push(
+        `${name} (${answer}) cannot make environments: on Debian and Ubuntu "apt-get install python3-venv" adds that`,
+      );
       continue;
     }
     return name;
   }
   const found = seen.length === 0 ? 'none was found on PATH' : seen.join('; ');
-  throw new SetupProblem(`Python ${OLDEST.join('.')} or newer with venv is needed: ${found}. On Debian: apt-get install python3 python3-venv`);
+  throw new SetupProblem(
+    `Python ${OLDEST.join('.')} or newer with venv is needed: ${found}. On Debian: apt-get install python3 python3-venv`,
+  );
 }
 
 function pipActivity() {

@@ -19,7 +19,10 @@ export const COMMANDS = {
 export function runCommand({ program }, args) {
   const file = join(ROOT, program);
   if (!existsSync(file)) throw new SetupProblem(`${program} is not part of this version`);
-  const env = { ...nodeEnvironment(), NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(RUNTIME, 'compile-cache') };
+  const env = {
+    ...nodeEnvironment(),
+    NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE ?? join(RUNTIME, 'compile-cache'),
+  };
   // Paths in ARGUMENTS are meant from where the user stands; npm says where that is.
   const cwd = program.startsWith('dist/cli') ? (process.env.INIT_CWD ?? process.cwd()) : ROOT;
   const child = spawn(nodeBinary, ['--enable-source-maps', file, ...args], { cwd, env, stdio: 'inherit' });

