@@ -1,2 +1,4 @@
+export * from './domain/errors.js';
 export * from './domain/job.js';
+export * from './domain/report.js';
 export * from './ports.js';

@@ -1,4 +1,5 @@
 import type { Job, JobAttempt, JobProgress } from './domain/job.js';
+import type { ReportedArtifact, RunnerReport } from './domain/report.js';
 
 export abstract class JobStore {
   abstract find(id: string): Promise<Job | null>;
@@ -6,6 +7,11 @@ export abstract class JobStore {
   /** Newest first. */
   abstract list(model: string): Promise<Job[]>;
   abstract listUnfinished(): Promise<Job[]>;
+  /**
+   * How many jobs are Running. Must be called inside a unit of work: until it ends nobody else gets an answer, so that
+   * the bound on concurrent jobs holds with several control planes too.
+   */
+  abstract countRunningExclusively(): Promise<number>;
   /** Inserts (revision 0, idempotent by id) or saves with optimistic revision. @throws RevisionConflict */
   abstract save(job: Job): Promise<Job>;
 }
@@ -13,23 +19,47 @@ export abstract class JobStore {
 /** What a runner can be seen to do with one attempt. */
 export type AttemptObservation =
   | { readonly state: 'absent' }
-  | { readonly state: 'running'; readonly heartbeatAt: Date; readonly progress: JobProgress | null }
-  | { readonly state: 'exited'; readonly exitCode: number | null; readonly signal: string | null; readonly logTail: string };
+  | {
+      readonly state: 'running';
+      /** Time of the newest sign of life; the start when there was none yet. */
+      readonly heartbeatAt: Date;
+      readonly progress: JobProgress | null;
+      /** What the attempt has written so far. */
+      readonly outputBytes: number;
+    }
+  | {
+      readonly state: 'exited';
+      /** null when the process is gone and left no code: it was killed, or the machine went down. */
+      readonly exitCode: number | null;
+      readonly signal: string | null;
+      /** What it said about its failure (`error.json`), when it said something. */
+      readonly error: string | null;
+      readonly logTail: string;
+      readonly endedAt: Date | null;
+      readonly outputBytes: number;
+    };
 
 /** Runs attempts somewhere. Names are deterministic, so launching twice is launching once. */
 export abstract class Runner {
   /**
    * Starts the attempt with this job document; a no-op when an attempt of that name runs or has run.
    * `document` is the runner's job document without the output folder, which the runner decides.
+   * @throws RunnerUnavailable
    */
   abstract launch(attempt: JobAttempt, document: Readonly<Record<string, unknown>>): Promise<void>;
   abstract observe(attempt: JobAttempt): Promise<AttemptObservation>;
   /** Reads `report.json`. @throws BrokenReport when it is missing, no JSON or not of the schema's shape */
-  abstract report(attempt: JobAttempt): Promise<Readonly<Record<string, unknown>>>;
-  /** Absolute path of a file that the report names; never outside the attempt's output folder. @throws BrokenReport */
-  abstract outputPath(attempt: JobAttempt, file: string): Promise<string>;
+  abstract report(attempt: JobAttempt): Promise<RunnerReport>;
+  /**
+   * Absolute path of a file that the report names, after its size and sha256 were compared with the report; never
+   * outside the attempt's output folder, never a link. @throws BrokenReport
+   */
+  abstract outputPath(attempt: JobAttempt, artifact: ReportedArtifact): Promise<string>;
   /** Ends the attempt: SIGTERM, grace, SIGKILL of the whole process group. Idempotent. */
   abstract stop(attempt: JobAttempt): Promise<void>;
-  /** Names of attempts that run and that `known` does not contain are stopped; their names are returned. */
-  abstract sweep(known: ReadonlySet<string>): Promise<string[]>;
+  /**
+   * Stops attempts of this installation that run and that `known` does not contain; returns their names. `known` is
+   * asked after the running ones were listed, so that one launched meanwhile is never taken for an orphan.
+   */
+  abstract sweep(known: () => Promise<ReadonlySet<string>>): Promise<string[]>;
 }

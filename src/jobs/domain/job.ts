@@ -1,6 +1,7 @@
 import { type Aggregate, type Digest, factType, type Transitions } from '../../kernel/index.js';
 import type { Snapshot } from '../../telemetry/index.js';
 import type { RecipeName } from '../../triggers/index.js';
+import type { RunnerReport } from './report.js';
 
 export interface JobSpec {
   readonly trigger: string;
@@ -13,6 +14,14 @@ export interface JobSpec {
   readonly maxRssBytes: number;
   readonly threads: number;
   readonly maxAttempts: number;
+  /** Set once somebody wants it to end; it wins over everything else. */
+  readonly cancel: CancelRequest | null;
+}
+
+/** Who wants the job to end, and why. */
+export interface CancelRequest {
+  readonly by: string;
+  readonly reason: string;
 }
 
 export interface JobProgress {
@@ -31,7 +40,17 @@ export interface JobAttempt {
 }
 
 export type JobStatus =
-  | { readonly phase: 'Pending'; readonly attempt: JobAttempt; readonly notBefore: Date; readonly failures: readonly string[] }
+  | {
+      readonly phase: 'Pending';
+      readonly attempt: JobAttempt;
+      /** Not launched before this time: back-off after a failed attempt. */
+      readonly notBefore: Date;
+      /** The frozen data; null until the first attempt is about to be launched. Later attempts read the same. */
+      readonly snapshot: Snapshot | null;
+      /** Seconds that the attempts before this one ran. */
+      readonly runnerSeconds: number;
+      readonly failures: readonly string[];
+    }
   | {
       readonly phase: 'Running';
       readonly attempt: JobAttempt;
@@ -39,6 +58,7 @@ export type JobStatus =
       readonly startedAt: Date;
       readonly heartbeatAt: Date;
       readonly progress: JobProgress;
+      readonly runnerSeconds: number;
       readonly failures: readonly string[];
     }
   | {
@@ -46,19 +66,42 @@ export type JobStatus =
       readonly attempt: JobAttempt;
       readonly snapshot: Snapshot;
       readonly finishedAt: Date;
+      /** Seconds that all attempts ran. */
       readonly runnerSeconds: number;
       readonly candidates: readonly Digest[];
       /** A newly trained reference, when the recipe made one. */
       readonly reference: Digest | null;
       /** The runner's report as it was written. */
-      readonly report: Readonly<Record<string, unknown>>;
+      readonly report: RunnerReport;
       readonly failures: readonly string[];
     }
-  | { readonly phase: 'Failed'; readonly attempt: JobAttempt; readonly finishedAt: Date; readonly failures: readonly string[] }
-  | { readonly phase: 'Cancelled'; readonly attempt: JobAttempt; readonly finishedAt: Date; readonly reason: string };
+  | {
+      readonly phase: 'Failed';
+      readonly attempt: JobAttempt;
+      readonly finishedAt: Date;
+      readonly runnerSeconds: number;
+      readonly failures: readonly string[];
+    }
+  | {
+      readonly phase: 'Cancelled';
+      readonly attempt: JobAttempt;
+      readonly finishedAt: Date;
+      readonly runnerSeconds: number;
+      readonly reason: string;
+    };
 
 /** One run of a recipe. Id: `<trigger>-job`. */
 export type Job = Aggregate<JobSpec, JobStatus>;
+
+/** Id of the job that a trigger leads to. */
+export function jobOf(trigger: string): string {
+  return `${trigger}-job`;
+}
+
+/** Attempt `number` of a job; the same name every time, so that launching twice is launching once. */
+export function attemptOf(job: string, number: number): JobAttempt {
+  return { number, name: `${job}-a${number}` };
+}
 
 export const JOB_TRANSITIONS = {
   Pending: ['Running', 'Failed', 'Cancelled'],
