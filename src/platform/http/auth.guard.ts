@@ -1,0 +1,69 @@
+import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import { Reflector } from '@nestjs/core';
+import type { FastifyRequest } from 'fastify';
+import type { Actor } from '../../kernel/index.js';
+import { type SettingsOf } from '../config/index.js';
+import { covers, secretMatches, sha256 } from './api-token.js';
+import { type Access, ACCESS, type RequestWithActor } from './decorators.js';
+import { LoopbackOnly, RoleTooLow, Unauthenticated, UndeclaredRoute } from './errors.js';
+import { notFromThisMachine } from './loopback.js';
+import { httpSettings } from './settings.js';
+import { TokenStore } from './token-store.js';
+
+/** Lets a request through only when its route declares who may call it and the caller is one of them. */
+@Injectable()
+export class AuthGuard implements CanActivate {
+  private readonly bootstrapHash: Buffer | null;
+
+  constructor(
+    private readonly reflector: Reflector,
+    private readonly tokens: TokenStore,
+    @Inject(httpSettings.token) settings: SettingsOf<typeof httpSettings>,
+  ) {
+    this.bootstrapHash = settings.bootstrapToken === undefined ? null : sha256(settings.bootstrapToken);
+  }
+
+  async canActivate(context: ExecutionContext): Promise<boolean> {
+    const access = this.reflector.getAllAndOverride<Access | undefined>(ACCESS, [
+      context.getHandler(),
+      context.getClass(),
+    ]);
+    if (access === undefined) throw new UndeclaredRoute();
+    if (access === 'public') return true;
+    const request = context.switchToHttp().getRequest<FastifyRequest & RequestWithActor>();
+    const actor = await this.identify(request);
+    if (!covers(actor.role, access)) throw new RoleTooLow(actor.role, access);
+    request.actor = actor;
+    return true;
+  }
+
+  private async identify(request: FastifyRequest): Promise<Actor> {
+    const presented = bearer(request);
+    if (presented !== null) {
+      const actor = this.asBootstrap(presented) ?? (await this.tokens.authenticate(presented));
+      if (actor === null) throw new Unauthenticated('The token is unknown, revoked or expired.');
+      return actor;
+    }
+    if (this.bootstrapHash !== null || (await this.tokens.any())) {
+      throw new Unauthenticated('This needs an API token: send "Authorization: Bearer rt_…".');
+    }
+    const why = notFromThisMachine({ peer: request.socket.remoteAddress, headers: request.headers });
+    if (why !== null) throw new LoopbackOnly(why);
+    return { name: 'loopback', role: 'admin' };
+  }
+
+  private asBootstrap(presented: string): Actor | null {
+    const matches = this.bootstrapHash !== null && secretMatches(presented, this.bootstrapHash);
+    return matches ? { name: 'bootstrap', role: 'admin' } : null;
+  }
+}
+
+function bearer(request: FastifyRequest): string | null {
+  const header = request.headers.authorization;
+  if (header === undefined) return null;
+  const [scheme, text] = header.split(' ', 2);
+  if (scheme?.toLowerCase() !== 'bearer' || text === undefined) {
+    throw new Unauthenticated('Only "Authorization: Bearer" is understood.');
+  }
+  return text;
+}

@@ -1,0 +1,52 @@
+import { applyDecorators, createParamDecorator, type ExecutionContext, SetMetadata } from '@nestjs/common';
+import { RouteConfig } from '@nestjs/platform-fastify';
+import { ApiBearerAuth, ApiExtension, ApiOperation } from '@nestjs/swagger';
+import type { Actor, Role } from '../../kernel/index.js';
+
+/** Metadata key: the role that a route needs, or `public`. */
+export const ACCESS = 'ratchet:access';
+export type Access = Role | 'public';
+
+/** Anyone may call this route; for health and metrics only. */
+export const Public = (): ClassDecorator & MethodDecorator =>
+  applyDecorators(SetMetadata(ACCESS, 'public' satisfies Access), ApiExtension('x-ratchet-role', 'public'));
+
+/** Only actors with this role or a higher one may call this route; the API document states it. */
+export const RequireRole = (role: Role): ClassDecorator & MethodDecorator =>
+  applyDecorators(
+    SetMetadata(ACCESS, role satisfies Access),
+    ApiBearerAuth('token'),
+    ApiExtension('x-ratchet-role', role),
+  );
+
+/** One sentence that says what a route does; the summary in the API document. */
+export const Summary = (summary: string): MethodDecorator => ApiOperation({ summary });
+
+/** The request, as far as the guard and the parameter decorators need it. */
+export interface RequestWithActor {
+  actor?: Actor;
+}
+
+/** The actor that the guard let through. */
+export const CurrentActor = createParamDecorator((_: unknown, context: ExecutionContext): Actor => {
+  const { actor } = context.switchToHttp().getRequest<RequestWithActor>();
+  if (!actor) throw new TypeError('@CurrentActor() on a route without @RequireRole().');
+  return actor;
+});
+
+/** What our decorators say about a route to Fastify; see `configureHttp`. */
+export interface RouteBodyConfig {
+  readonly bodyLimit?: number;
+  readonly textBody?: boolean;
+}
+
+/** Another bound for this route's body than the default one, in bytes. */
+export const BodyLimit = (bytes: number): MethodDecorator =>
+  RouteConfig({ bodyLimit: bytes } satisfies RouteBodyConfig);
+
+/**
+ * The JSON body arrives as undecoded text (`@Body() text: string`), for a route that keeps what cannot be decoded
+ * instead of answering 400.
+ */
+export const TextBody = (bytes: number): MethodDecorator =>
+  RouteConfig({ bodyLimit: bytes, textBody: true } satisfies RouteBodyConfig);

@@ -1,0 +1,46 @@
+import { RatchetError, type Role } from '../../kernel/index.js';
+
+/** Thrown when a route needs a token and the request has none, or one that is unknown, revoked or expired. */
+export class Unauthenticated extends RatchetError {
+  readonly code = 'unauthenticated';
+}
+
+/** Thrown when no token exists and the request does not come straight from this machine. */
+export class LoopbackOnly extends RatchetError {
+  readonly code = 'unauthenticated';
+  constructor(why: string) {
+    super(`Without API tokens only requests from this machine are served: ${why}.`, { why });
+  }
+}
+
+/** Thrown when the actor's role is lower than the route's. */
+export class RoleTooLow extends RatchetError {
+  readonly code = 'forbidden';
+  constructor(role: Role, needed: Role) {
+    super(`This needs the role ${needed}; the token has the role ${role}.`, { role, needed });
+  }
+}
+
+/** Thrown when a route states neither a role nor that it is public; a defect of ours that must not open a door. */
+export class UndeclaredRoute extends RatchetError {
+  readonly code = 'forbidden';
+  constructor() {
+    super('This route declares no role, so nobody may call it.');
+  }
+}
+
+/** Thrown when revoking a token would leave nobody who can create one. */
+export class LastAdminToken extends RatchetError {
+  readonly code = 'conflict';
+  constructor(id: string) {
+    super(`The token "${id}" is the last usable admin token; create another one first.`, { id });
+  }
+}
+
+/** Thrown when a JSON body is nested deeper than any of our documents. */
+export class NestedTooDeep extends RatchetError {
+  readonly code = 'invalid';
+  constructor(limit: number) {
+    super(`The JSON body is nested deeper than ${limit} levels.`, { limit });
+  }
+}

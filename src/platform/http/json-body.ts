@@ -1,0 +1,47 @@
+import type { FastifyRequest } from 'fastify';
+import type { NestFastifyApplication, NestFastifyBodyParser } from '@nestjs/platform-fastify';
+import type { RouteBodyConfig } from './decorators.js';
+import { NestedTooDeep } from './errors.js';
+
+/** Deeper than any document of ours; what is nested deeper wants to exhaust the stack of whoever walks it. */
+const MAX_DEPTH = 64;
+const JSON_TYPES = /^application\/([\w.-]+\+)?json\b/;
+
+/**
+ * JSON in all its media types (CloudEvents too), `__proto__` refused; raw streams for octet-stream. A route's
+ * `@BodyLimit` beats `defaultBytes`.
+ */
+export function useBodyParsers(app: NestFastifyApplication, defaultBytes: number): void {
+  const instance = app.getHttpAdapter().getInstance();
+  const parse = instance.getDefaultJsonParser('error', 'error');
+  const decode: NestFastifyBodyParser = (request, body: Buffer, done) => {
+    const config = (request as FastifyRequest).routeOptions.config as RouteBodyConfig;
+    if (config.textBody === true) return done(null, body.toString('utf8'));
+    if (depth(body) > MAX_DEPTH) return done(new NestedTooDeep(MAX_DEPTH));
+    void parse(request as FastifyRequest, body.toString('utf8'), done);
+  };
+  // The plain type by its name too: Fastify has a parser of its own under it, which a pattern does not replace.
+  app.useBodyParser('application/json', { bodyLimit: defaultBytes }, decode);
+  app.useBodyParser(JSON_TYPES, { bodyLimit: defaultBytes }, decode);
+  instance.addContentTypeParser('application/octet-stream', (_request, payload, done) => done(null, payload));
+  instance.addHook('onRoute', (route) => {
+    const { bodyLimit } = (route.config ?? {}) as RouteBodyConfig;
+    if (bodyLimit !== undefined) route.bodyLimit = bodyLimit;
+  });
+}
+
+/** Deepest nesting of brackets outside strings, without decoding anything. */
+export function depth(json: Buffer): number {
+  let level = 0;
+  let deepest = 0;
+  let inString = false;
+  for (let at = 0; at < json.length; at += 1) {
+    const byte = json[at];
+    if (byte === 0x5c && inString) at += 1;
+    else if (byte === 0x22) inString = !inString;
+    else if (inString) continue;
+    else if (byte === 0x5b || byte === 0x7b) deepest = Math.max(deepest, ++level);
+    else if (byte === 0x5d || byte === 0x7d) level -= 1;
+  }
+  return deepest;
+}

@@ -1,0 +1,5 @@
+export * from './log.js';
+export * from './metrics.js';
+export * from './readiness.js';
+export * from './settings.js';
+export * from './observability.module.js';
