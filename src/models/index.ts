@@ -1,3 +1,4 @@
+export * from './domain/errors.js';
 export * from './domain/facts.js';
 export * from './domain/model.js';
 export * from './domain/version.js';

@@ -1,5 +1,5 @@
 import type { Digest } from '../kernel/index.js';
-import type { Model } from './domain/model.js';
+import type { Model, ModelSpec } from './domain/model.js';
 import type { ChampionPeriod, QualityProfile, Version } from './domain/version.js';
 
 /** Models by name. */
@@ -65,4 +65,37 @@ export abstract class ChangeLock {
   /** No-op when `holder` does not have it. */
   abstract release(model: string, holder: string): Promise<void>;
   abstract holder(model: string): Promise<string | null>;
+}
+
+/** What a new version is made of; `path` is a file that nobody writes to any more. */
+export interface RegistrationRequest {
+  readonly model: string;
+  readonly path: string;
+  readonly kind: Version['kind'];
+  readonly parent: Digest | null;
+  /** null only for a reference, which is its own. */
+  readonly reference: Digest | null;
+  readonly recipe: string | null;
+  readonly snapshot: Digest | null;
+  readonly job: string | null;
+}
+
+/** The one way into the catalog: nothing is registered that was not looked at. */
+export abstract class VersionRegistration {
+  /**
+   * Checks the file against the model's document, stores it and registers the version. Idempotent by digest: the same
+   * bytes again give the version that is there, whatever made them.
+   * @throws NotAnOnnxModel @throws ExternalDataRefused @throws CustomOperatorRefused @throws ContractMismatch
+   * @throws ArtifactTooLarge @throws NotFound when there is no such model
+   */
+  abstract registerFile(request: RegistrationRequest): Promise<Version>;
+}
+
+/** Looks into a model file before anything is loaded from it. */
+export abstract class ModelAdmission {
+  /**
+   * Resolves when the file is a whole ONNX model with these inputs and outputs, its data inside, and known operators.
+   * @throws NotAnOnnxModel @throws ExternalDataRefused @throws CustomOperatorRefused @throws ContractMismatch
+   */
+  abstract check(path: string, contract: Pick<ModelSpec, 'input' | 'output'>): Promise<void>;
 }

@@ -1,5 +1,5 @@
-import type { FastifyRequest } from 'fastify';
-import type { NestFastifyApplication, NestFastifyBodyParser } from '@nestjs/platform-fastify';
+import type { FastifyBodyParser, FastifyRequest } from 'fastify';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { RouteBodyConfig } from './decorators.js';
 import { NestedTooDeep } from './errors.js';
 
@@ -14,11 +14,11 @@ const JSON_TYPES = /^application\/([\w.-]+\+)?json\b/;
 export function useBodyParsers(app: NestFastifyApplication, defaultBytes: number): void {
   const instance = app.getHttpAdapter().getInstance();
   const parse = instance.getDefaultJsonParser('error', 'error');
-  const decode: NestFastifyBodyParser = (request, body: Buffer, done) => {
-    const config = (request as FastifyRequest).routeOptions.config as RouteBodyConfig;
+  const decode: FastifyBodyParser<Buffer> = (request, body, done) => {
+    const config = request.routeOptions.config as RouteBodyConfig;
     if (config.textBody === true) return done(null, body.toString('utf8'));
     if (depth(body) > MAX_DEPTH) return done(new NestedTooDeep(MAX_DEPTH));
-    void parse(request as FastifyRequest, body.toString('utf8'), done);
+    void parse(request, body.toString('utf8'), done);
   };
   // The plain type by its name too: Fastify has a parser of its own under it, which a pattern does not replace.
   app.useBodyParser('application/json', { bodyLimit: defaultBytes }, decode);
