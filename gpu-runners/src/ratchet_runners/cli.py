@@ -1,0 +1,125 @@
+"""The command line. Light until a command needs more."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import time
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+from ratchet_runners import __version__
+from ratchet_runners.faults import MissingExtra, RunnerFault
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs a command; returns the exit code (README, "Exit codes")."""
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.command(options))
+    except RunnerFault as fault:
+        print(fault.text(), file=sys.stderr)
+        return fault.exit_code
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="ratchet_runners", description="Compresses served ONNX models.")
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    run = commands.add_parser("run", help="run a job document: report.json, ONNX files and progress.jsonl come out")
+    run.add_argument("job", type=Path, metavar="JOB.json")
+    run.add_argument("--output", type=Path, required=True, metavar="DIR", help="made where it does not exist")
+    run.set_defaults(command=_run)
+    doctor = commands.add_parser("doctor", help="say what is installed and which recipes can run here")
+    doctor.add_argument("--json", action="store_true")
+    doctor.set_defaults(command=_doctor)
+    inspect = commands.add_parser("inspect", help="say what can be done with a model, and why not")
+    inspect.add_argument("model", type=Path, metavar="MODEL.onnx")
+    inspect.set_defaults(command=_inspect)
+    schema = commands.add_parser("schema", help="print a JSON schema, or write all of them")
+    schema.add_argument("name", nargs="?", help="e.g. job.v1 or report.v1; without it the names are listed")
+    schema.add_argument("--write", type=Path, metavar="DIR")
+    schema.set_defaults(command=_schema)
+    return parser
+
+
+def _run(options: argparse.Namespace) -> int:
+    started = time.monotonic()
+    from ratchet_runners.documents.job import read_job
+    from ratchet_runners.execution.limits import Watchdog, limit_threads
+    from ratchet_runners.execution.output import Output
+
+    output = Output(options.output)
+    try:
+        job = read_job(options.job)
+    except RunnerFault as fault:
+        output.fail(fault)
+        raise
+    limit_threads(job.limits.threads)
+    watchdog = Watchdog(job.limits, started, output.fail)
+    try:
+        from ratchet_runners.execution.progress import Progress
+        from ratchet_runners.recipes import PLANS
+
+        progress = Progress(output.folder / "progress.jsonl", PLANS[job.recipe], watchdog.end)
+        try:
+            from ratchet_runners.execution.attempt import run_attempt
+
+            report = run_attempt(job, options.job, output, progress, started)
+        finally:
+            progress.stop()
+    except RunnerFault as fault:
+        output.fail(fault)
+        raise
+    except MemoryError:
+        watchdog.end(RunnerFault("The job ran out of memory"))
+        raise
+    except Exception as error:
+        output.fail(RunnerFault(f"The runner failed: {type(error).__name__}: {error}"))
+        traceback.print_exc()
+        return RunnerFault.exit_code
+    finally:
+        watchdog.stop()
+    print(json.dumps({"outcome": report.outcome, "reasons": report.reasons, "figures": report.figures}))
+    return 0
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    from ratchet_runners.doctor import examine
+
+    findings = examine()
+    if options.json:
+        print(json.dumps(findings, indent=2))
+    else:
+        for name, finding in findings.items():
+            print(f"{name}: {finding}")
+    return 0 if findings["quantize-static"] == "available" else MissingExtra.exit_code
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    from ratchet_runners.inspection import inspect_model
+
+    print(json.dumps(inspect_model(options.model), indent=2))
+    return 0
+
+
+def _schema(options: argparse.Namespace) -> int:
+    from ratchet_runners.documents.schemas import schemas, text, write
+
+    if options.write:
+        for path in write(options.write):
+            print(path)
+        return 0
+    known = schemas()
+    if not options.name:
+        print("\n".join(name.removesuffix(".json") for name in known))
+        return 0
+    name = options.name.removesuffix(".json") + ".json"
+    if name not in known:
+        from ratchet_runners.faults import InvalidJob
+
+        raise InvalidJob(f"There is no schema {options.name}", [f"known: {', '.join(known)}"])
+    print(text(known[name]), end="")
+    return 0

@@ -1,0 +1,1 @@
+"""Rows of sampled traffic: reading, checking, splitting, choosing."""

@@ -1,0 +1,144 @@
+"""Reads the columnar files that telemetry writes (Arrow IPC, file or stream)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pyarrow import ipc
+
+from ratchet_runners.data.digest import digest_of
+from ratchet_runners.documents.job import DataFile, ModelContract
+from ratchet_runners.faults import DataUnusable
+
+Floats = npt.NDArray[np.float32]
+Doubles = npt.NDArray[np.float64]
+Mask = npt.NDArray[np.bool_]
+Indices = npt.NDArray[np.intp]
+
+#: Above this share of rows that are not finite the source is broken, not the odd request.
+LARGEST_BROKEN_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Sampled requests in the order of the file. `label` is NaN where none has arrived."""
+
+    request_id: tuple[str, ...]
+    input: Floats
+    prediction: Doubles
+    label: Doubles
+    #: Older data that a job gets so that nothing is forgotten.
+    replay: Mask
+
+    def __len__(self) -> int:
+        return len(self.request_id)
+
+    @property
+    def labelled(self) -> Mask:
+        return np.isfinite(self.label)
+
+    def take(self, indices: Indices) -> Rows:
+        return Rows(
+            tuple(self.request_id[index] for index in indices),
+            self.input[indices],
+            self.prediction[indices],
+            self.label[indices],
+            self.replay[indices],
+        )
+
+
+def read_rows(path: Path, expected: DataFile, contract: ModelContract) -> tuple[Rows, list[str]]:
+    """Verifies the file, reads it, drops rows that are not finite. Returns the rows and what a reader should know.
+
+    @throws DataUnusable
+    """
+    try:
+        digest = digest_of(path)
+    except OSError as error:
+        raise DataUnusable(f"The data file {path} cannot be read: {error.strerror}") from error
+    if digest != expected.digest:
+        raise DataUnusable(f"The data file {path} is not the one that was asked for", [f"{digest} != {expected.digest}"])
+    table = _table(path)
+    faults = _column_faults(table, contract.input.width)
+    if faults:
+        raise DataUnusable(f"The data file {path} does not fit the model", faults)
+    rows = _rows(table, contract)
+    return _usable(rows, contract, expected.rows)
+
+
+def _table(path: Path) -> pa.Table:
+    source = pa.memory_map(str(path))
+    try:
+        return ipc.open_file(source).read_all()
+    except pa.ArrowInvalid:
+        source.seek(0)
+    try:
+        return ipc.open_stream(source).read_all()
+    except (pa.ArrowInvalid, OSError, EOFError) as error:
+        raise DataUnusable(f"The data file {path} is no Arrow file or stream: {error}") from error
+
+
+def _column_faults(table: pa.Table, width: int) -> list[str]:
+    needed = ("request_id", "input", "prediction", "label", "stratum")
+    faults = [f"column {name} is missing" for name in needed if name not in table.column_names]
+    if "input" in table.column_names:
+        kind = table.schema.field("input").type
+        if not pa.types.is_fixed_size_list(kind) or kind.value_type != pa.float32():
+            faults.append(f"column input is {kind}, not a fixed-size list of float32")
+        elif kind.list_size != width:
+            faults.append(f"column input has {kind.list_size} numbers a row, the model takes {width}")
+    for name in ("prediction", "label"):
+        if name in table.column_names and not pa.types.is_floating(table.schema.field(name).type):
+            faults.append(f"column {name} is {table.schema.field(name).type}, not float64")
+    return faults
+
+
+def _rows(table: pa.Table, contract: ModelContract) -> Rows:
+    column = table.column("input").combine_chunks()
+    if isinstance(column, pa.ChunkedArray):
+        column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+    if column.null_count:
+        raise DataUnusable(f"The column input has {column.null_count} rows without a value")
+    values = np.asarray(column.flatten().to_numpy(zero_copy_only=False), dtype=np.float32)
+    stratum = table.column("stratum").to_pylist()
+    return Rows(
+        request_id=tuple(str(name) for name in table.column("request_id").to_pylist()),
+        input=values.reshape(len(table), *contract.input.shape[1:]),
+        prediction=_doubles(table, "prediction"),
+        label=_doubles(table, "label"),
+        replay=np.array([str(name or "").startswith("replay") for name in stratum], dtype=np.bool_),
+    )
+
+
+def _doubles(table: pa.Table, name: str) -> Doubles:
+    return np.array(
+        [np.nan if value is None else value for value in table.column(name).to_pylist()], dtype=np.float64
+    )
+
+
+def _usable(rows: Rows, contract: ModelContract, requested: int) -> tuple[Rows, list[str]]:
+    notes: list[str] = []
+    if len(rows) != requested:
+        notes.append(f"the data file has {len(rows)} rows where the job names {requested}")
+    finite = np.isfinite(rows.input.reshape(len(rows), -1)).all(axis=1)
+    broken = int((~finite).sum())
+    if broken > LARGEST_BROKEN_SHARE * len(rows):
+        raise DataUnusable(
+            f"{broken} of {len(rows)} rows have inputs that are not finite (NaN or infinite); "
+            f"at most {LARGEST_BROKEN_SHARE:.0%} may"
+        )
+    if broken:
+        notes.append(f"{broken} of {len(rows)} rows were dropped: their input is not finite")
+        rows = rows.take(np.flatnonzero(finite))
+    task = contract.task
+    if task.kind == "classification":
+        label = rows.label
+        wrong = rows.labelled & ((label < 0) | (label >= task.classes) | (label != np.floor(np.nan_to_num(label))))
+        if wrong.any():
+            notes.append(f"{int(wrong.sum())} labels were dropped: they name no class of the model")
+            rows = Rows(rows.request_id, rows.input, rows.prediction, np.where(wrong, np.nan, label), rows.replay)
+    return rows, notes

@@ -1,0 +1,1 @@
+"""Runs one job document: limits, progress, files."""

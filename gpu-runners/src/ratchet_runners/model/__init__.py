@@ -1,0 +1,1 @@
+"""ONNX models: loading with suspicion, normalising, scoring, comparing."""
