@@ -1,0 +1,2 @@
+export * from './reconcile.module.js';
+export * from './settings.js';

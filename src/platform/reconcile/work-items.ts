@@ -1,0 +1,76 @@
+import type { Database } from '../postgres/index.js';
+
+export interface TakenItem {
+  readonly kind: string;
+  readonly key: string;
+  readonly attempts: number;
+}
+
+/** The SQL of the work queue; one function a statement. All times are the database's. */
+export class WorkItems {
+  constructor(private readonly db: Database) {}
+
+  /** Makes the key due no later than in `delayMs`; un-parks it. */
+  async enqueue(kind: string, key: string, delayMs: number): Promise<void> {
+    await this.db.query(
+      `INSERT INTO platform.work_item (kind, key, due_at) VALUES ($1, $2, now() + $3 * interval '1 millisecond')
+       ON CONFLICT (kind, key) DO UPDATE
+       SET due_at = LEAST(platform.work_item.due_at, EXCLUDED.due_at), parked_reason = NULL`,
+      [kind, key, delayMs],
+    );
+  }
+
+  /** Takes up to `limit` due items for `holder`; what others hold is skipped unless their lease ran out. */
+  take(kinds: readonly string[], holder: string, limit: number, leaseSeconds: number): Promise<TakenItem[]> {
+    return this.db.query<TakenItem>(
+      `UPDATE platform.work_item SET due_at = 'infinity', lease_holder = $2, lease_until = now() + $4 * interval '1 second'
+       WHERE (kind, key) IN (
+         SELECT kind, key FROM platform.work_item
+         WHERE kind = ANY ($1) AND ((lease_until IS NULL AND due_at <= now()) OR lease_until < now())
+         ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
+       RETURNING kind, key, attempts`,
+      [kinds, holder, limit, leaseSeconds],
+    );
+  }
+
+  async renew(item: TakenItem, holder: string, leaseSeconds: number): Promise<void> {
+    await this.db.query(
+      `UPDATE platform.work_item SET lease_until = now() + $4 * interval '1 second'
+       WHERE kind = $1 AND key = $2 AND lease_holder = $3`,
+      [item.kind, item.key, holder, leaseSeconds],
+    );
+  }
+
+  /** Gives the item back; it runs again in `delayMs`, or earlier when somebody enqueued it meanwhile. */
+  async finish(item: TakenItem, holder: string, delayMs: number | null, attempts: number): Promise<void> {
+    await this.db.query(
+      `UPDATE platform.work_item
+       SET lease_holder = NULL, lease_until = NULL, attempts = $5,
+           due_at = LEAST(due_at, COALESCE(now() + $4::double precision * interval '1 millisecond', 'infinity'))
+       WHERE kind = $1 AND key = $2 AND lease_holder = $3`,
+      [item.kind, item.key, holder, delayMs, attempts],
+    );
+    await this.db.query(
+      `DELETE FROM platform.work_item
+       WHERE kind = $1 AND key = $2 AND due_at = 'infinity' AND lease_holder IS NULL AND parked_reason IS NULL`,
+      [item.kind, item.key],
+    );
+  }
+
+  /** Sets the item aside until somebody enqueues it again. */
+  async park(item: TakenItem, holder: string, reason: string): Promise<void> {
+    await this.db.query(
+      `UPDATE platform.work_item SET lease_holder = NULL, lease_until = NULL, parked_reason = $4
+       WHERE kind = $1 AND key = $2 AND lease_holder = $3`,
+      [item.kind, item.key, holder, reason],
+    );
+  }
+
+  /** Gives back everything that this process holds, so that a successor need not wait for the lease. */
+  async releaseAll(holder: string): Promise<void> {
+    await this.db.query(
+      `UPDATE platform.work_item SET lease_holder = NULL, lease_until = NULL, due_at = now() WHERE lease_holder = $1`,
+      [holder],
+    );
+  }
+}
