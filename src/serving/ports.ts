@@ -1,4 +1,5 @@
 import type { Digest } from '../kernel/index.js';
+import type { TensorContract } from '../models/index.js';
 import type { Answer } from './domain/answer.js';
 import type { Route } from './domain/route.js';
 
@@ -37,4 +38,49 @@ export abstract class Scorer {
 /** Where answers go. Implemented by telemetry; must return at once and never throw: what it cannot take it counts as shed. */
 export abstract class AnswerSink {
   abstract accept(answer: Answer): void;
+}
+
+/** What must be known of a version to run it. */
+export interface Runnable {
+  readonly digest: Digest;
+  readonly input: TensorContract;
+  readonly output: TensorContract;
+}
+
+/** The raw output of one run. */
+export interface EngineOutput {
+  /** Row-major. */
+  readonly values: Float32Array;
+  /** As the runtime stated it, batch first. */
+  readonly shape: readonly number[];
+  /** The run alone, without waiting. */
+  readonly runMs: number;
+}
+
+/** Runs versions. Queues are bounded: it answers or refuses, it never piles up. */
+export abstract class InferenceEngine {
+  /** Makes a version ready; idempotent. Rejects when it cannot run or breaks the contract. @throws VersionUnloadable */
+  abstract load(version: Runnable): Promise<void>;
+  /**
+   * Runs `rows` rows; loads the version first when it is not ready.
+   * @throws EngineOverloaded @throws EngineTimeout @throws EngineFailed @throws VersionUnloadable @throws EngineClosed
+   */
+  abstract infer(version: Runnable, values: Float32Array, rows: number): Promise<EngineOutput>;
+  /** Frees every version that is not among these, once the last request for it was answered. */
+  abstract keepOnly(digests: ReadonlySet<Digest>): void;
+  abstract close(): Promise<void>;
+}
+
+/** Runs what serves requests. */
+export abstract class ServingEngine extends InferenceEngine {}
+
+/** Runs what nobody waits for: mirrored requests and re-scoring. Never shares a thread with the serving engine. */
+export abstract class BackgroundEngine extends InferenceEngine {}
+
+/** Where a gateway tells what it does, for `GatewayStatus`. */
+export abstract class GatewayRegister {
+  /** The epoch in force for each model, 0 for one whose wanted route is not in force; also says that the gateway lives. */
+  abstract report(instance: string, epochs: ReadonlyMap<string, number>): Promise<void>;
+  /** The gateway goes away in good order. */
+  abstract leave(instance: string): Promise<void>;
 }
