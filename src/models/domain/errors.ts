@@ -28,10 +28,13 @@ export class NotAnOnnxModel extends RatchetError {
 export class ExternalDataRefused extends RatchetError {
   readonly code = 'unprocessable';
   constructor(tensor: string, location: string) {
-    super(`The tensor "${tensor}" is stored outside the model, in "${location}"; save the model with its data inside.`, {
-      tensor,
-      location,
-    });
+    super(
+      `The tensor "${tensor}" is stored outside the model, in "${location}"; save the model with its data inside.`,
+      {
+        tensor,
+        location,
+      },
+    );
   }
 }
 

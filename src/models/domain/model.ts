@@ -8,8 +8,7 @@ export interface TensorContract {
   readonly shape: readonly number[];
 }
 
-export type Task =
-  { readonly kind: 'classification'; readonly classes: number } | { readonly kind: 'regression' };
+export type Task = { readonly kind: 'classification'; readonly classes: number } | { readonly kind: 'regression' };
 
 /** What the served model must fulfil; every loss and ratio is a fraction (0.01 = one point) against the reference. */
 export interface Objectives {
@@ -105,7 +104,10 @@ export interface ModelSpec {
   readonly input: TensorContract;
   readonly output: TensorContract;
   /** The full-precision version that quality is measured against. `evaluation` is what its makers measured, if anything. */
-  readonly reference: { readonly digest: Digest; readonly evaluation?: { readonly accuracy: number; readonly samples: number } };
+  readonly reference: {
+    readonly digest: Digest;
+    readonly evaluation?: { readonly accuracy: number; readonly samples: number };
+  };
   readonly objectives: Objectives;
   readonly telemetry: TelemetrySettings;
   readonly monitors: MonitorPolicy;

@@ -32,7 +32,13 @@ export function buildOnnx(description: OnnxDescription = {}): Uint8Array {
   const subgraph =
     description.hiddenExternalLocation === undefined
       ? []
-      : [bytesField(5, [text(1, 'body'), varint(20, 5), bytesField(6, [externalTensor(description.hiddenExternalLocation)])])];
+      : [
+          bytesField(5, [
+            text(1, 'body'),
+            varint(20, 5),
+            bytesField(6, [externalTensor(description.hiddenExternalLocation)]),
+          ]),
+        ];
   const node = bytesField(1, [
     ...inputs.map((input) => text(1, input.name)),
     ...outputs.map((output) => text(2, output.name)),
@@ -66,7 +72,12 @@ function externalTensor(location: string): Buffer {
 }
 
 function brokenTensor(dims: readonly number[]): Buffer {
-  return bytesField(5, [...dims.map((dim) => varint(1, dim)), varint(2, 1), text(8, 'w'), bytesField(9, [Buffer.alloc(4)])]);
+  return bytesField(5, [
+    ...dims.map((dim) => varint(1, dim)),
+    varint(2, 1),
+    text(8, 'w'),
+    bytesField(9, [Buffer.alloc(4)]),
+  ]);
 }
 
 function valueInfo(field: number, value: ValueDescription): Buffer {

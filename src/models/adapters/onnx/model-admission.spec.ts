@@ -1,12 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { RatchetError } from '../../../kernel/index.js';
-import {
-  ContractMismatch,
-  CustomOperatorRefused,
-  ExternalDataRefused,
-  NotAnOnnxModel,
-} from '../../domain/errors.js';
+import { ContractMismatch, CustomOperatorRefused, ExternalDataRefused, NotAnOnnxModel } from '../../domain/errors.js';
 import { buildOnnx, type OnnxDescription } from '../../testing/onnx-builder.js';
 import { admit } from './model-admission.js';
 
@@ -21,7 +16,12 @@ describe('admission of a model file', () => {
     ['operators of ONNX Runtime’s own set', { domain: 'com.microsoft', opsetDomains: ['', 'com.microsoft'] }],
     [
       'functions that the file defines itself',
-      { operator: 'MyRelu', domain: 'mine', opsetDomains: ['', 'mine'], functions: [{ operator: 'MyRelu', domain: 'mine' }] },
+      {
+        operator: 'MyRelu',
+        domain: 'mine',
+        opsetDomains: ['', 'mine'],
+        functions: [{ operator: 'MyRelu', domain: 'mine' }],
+      },
     ],
   ])('takes %s', (_, description) => {
     expect(() => admit(buildOnnx(description), contract)).not.toThrow();
@@ -38,19 +38,34 @@ describe('admission of a model file', () => {
       CustomOperatorRefused,
       /"Evil"/,
     ],
-    ['another input shape', { inputs: [{ name: 'x', shape: [-1, 5] }] }, ContractMismatch, /\[-1, 5\] instead of \[-1, 4\]/],
+    [
+      'another input shape',
+      { inputs: [{ name: 'x', shape: [-1, 5] }] },
+      ContractMismatch,
+      /\[-1, 5\] instead of \[-1, 4\]/,
+    ],
     ['a fixed batch', { inputs: [{ name: 'x', shape: [1, 4] }] }, ContractMismatch, /\[1, 4\] instead of/],
     ['another input name', { inputs: [{ name: 'image', shape: [-1, 4] }] }, ContractMismatch, /"image" instead of "x"/],
     ['another type', { inputs: [{ name: 'x', elementType: 11, shape: [-1, 4] }] }, ContractMismatch, /type is 11/],
     ['no output shape', { outputs: [{ name: 'y', shape: null }] }, ContractMismatch, /output.*no shape/],
     [
       'a second output',
-      { outputs: [{ name: 'y', shape: [-1, 4] }, { name: 'z', shape: [-1] }] },
+      {
+        outputs: [
+          { name: 'y', shape: [-1, 4] },
+          { name: 'z', shape: [-1] },
+        ],
+      },
       ContractMismatch,
       /2 outputs \("y", "z"\)/,
     ],
     ['no operator set', { opsetDomains: [] }, NotAnOnnxModel, /no operator set/],
-    ['a tensor with missing bytes', { brokenTensorDims: [1000, 1000] }, NotAnOnnxModel, /4 bytes where its shape needs 4000000/],
+    [
+      'a tensor with missing bytes',
+      { brokenTensorDims: [1000, 1000] },
+      NotAnOnnxModel,
+      /4 bytes where its shape needs 4000000/,
+    ],
   ])('refuses %s', (_, description, error, message) => {
     const check = () => admit(buildOnnx(description), contract);
     expect(check).toThrow(error);

@@ -1,11 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { Injectable } from '@nestjs/common';
-import {
-  ContractMismatch,
-  CustomOperatorRefused,
-  ExternalDataRefused,
-  NotAnOnnxModel,
-} from '../../domain/errors.js';
+import { ContractMismatch, CustomOperatorRefused, ExternalDataRefused, NotAnOnnxModel } from '../../domain/errors.js';
 import type { ModelSpec, TensorContract } from '../../domain/model.js';
 import { ModelAdmission } from '../../ports.js';
 import { type OnnxModel, type OnnxValue, readOnnxModel } from './onnx-model.js';
@@ -61,7 +56,8 @@ function refuseCustomOperators(model: OnnxModel): void {
   const own = new Set(model.functions.map(({ domain, operator }) => `${domain}\n${operator}`));
   const ownDomains = new Set(model.functions.map(({ domain }) => domain));
   for (const { domain, operator } of model.nodes) {
-    if (!ALLOWED_DOMAINS.has(domain) && !own.has(`${domain}\n${operator}`)) throw new CustomOperatorRefused(domain, operator);
+    if (!ALLOWED_DOMAINS.has(domain) && !own.has(`${domain}\n${operator}`))
+      throw new CustomOperatorRefused(domain, operator);
   }
   for (const domain of model.opsetDomains) {
     if (!ALLOWED_DOMAINS.has(domain) && !ownDomains.has(domain)) throw new CustomOperatorRefused(domain, null);
@@ -84,14 +80,17 @@ function refuseOtherContract(side: 'input' | 'output', values: readonly OnnxValu
   const differences =
     values.length === 1 && values[0] !== undefined
       ? differencesOf(values[0], wanted)
-      : [`it has ${values.length} ${side}s (${values.map(({ name }) => `"${name}"`).join(', ')}) where one is expected`];
+      : [
+          `it has ${values.length} ${side}s (${values.map(({ name }) => `"${name}"`).join(', ')}) where one is expected`,
+        ];
   if (differences.length > 0) throw new ContractMismatch(side, differences);
 }
 
 function differencesOf(value: OnnxValue, wanted: TensorContract): string[] {
   const differences: string[] = [];
   if (value.name !== wanted.name) differences.push(`its name is "${value.name}" instead of "${wanted.name}"`);
-  if (value.elementType !== FLOAT) differences.push(`its element type is ${value.elementType ?? 'none'} instead of FP32`);
+  if (value.elementType !== FLOAT)
+    differences.push(`its element type is ${value.elementType ?? 'none'} instead of FP32`);
   if (value.shape === null) differences.push('it states no shape');
   else if (value.shape.length !== wanted.shape.length || value.shape.some((dim, i) => dim !== wanted.shape[i])) {
     differences.push(`its shape is [${value.shape.join(', ')}] instead of [${wanted.shape.join(', ')}]`);

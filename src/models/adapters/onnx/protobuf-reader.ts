@@ -51,7 +51,7 @@ export function* fieldsOf(message: Uint8Array): Generator<Field> {
 export function integersOf(field: Field): bigint[] {
   if (field.wire === 'varint') return [field.value];
   const values: bigint[] = [];
-  for (let at = 0; at < field.bytes.length; ) {
+  for (let at = 0; at < field.bytes.length;) {
     const [value, next] = varint(field.bytes, at);
     values.push(BigInt.asIntN(64, value));
     at = next;

@@ -1,0 +1,78 @@
+import type { z } from 'zod';
+import type { Fault } from '../../../kernel/index.js';
+
+/** One free dimension, the batch, and it is the first. */
+export function shape(dims: readonly number[], context: z.RefinementCtx): void {
+  dims.forEach((dim, index) => {
+    if (index === 0 && dim !== -1) {
+      context.addIssue({ code: 'custom', path: [index], message: 'must be -1: the first dimension is the batch' });
+    }
+    if (index > 0 && dim < 1) {
+      context.addIssue({ code: 'custom', path: [index], message: 'must be at least 1: only the batch is free' });
+    }
+  });
+}
+
+/** Each step gives the candidate more than the one before. */
+export function rising(steps: readonly { readonly weight: number }[], context: z.RefinementCtx): void {
+  steps.forEach(({ weight }, index) => {
+    const before = steps[index - 1]?.weight;
+    if (before !== undefined && weight <= before) {
+      context.addIssue({
+        code: 'custom',
+        path: [index, 'weight'],
+        message: `must be more than ${before}, the step before`,
+      });
+    }
+  });
+}
+
+/**
+ * Rules between parts of a document. They look at whatever is there, so that they are reported together with the faults
+ * of single fields instead of only after those are mended.
+ */
+export function crossFaults(document: unknown): Fault[] {
+  const at = (path: string): unknown =>
+    path.split('.').reduce<unknown>((value, key) => (isRecord(value) ? value[key] : undefined), document);
+  const number = (path: string, fallback?: number): number => {
+    const value = at(path) ?? fallback;
+    return typeof value === 'number' ? value : NaN;
+  };
+  const faults: Fault[] = [];
+  const rule = (broken: boolean, path: string, message: string) => broken && faults.push({ path, message });
+
+  const maxLoss = number('spec.objectives.qualityBudget.maxLoss', 0.01);
+  rule(
+    number('spec.experiment.margin') > maxLoss,
+    'spec.experiment.margin',
+    `must not be more than spec.objectives.qualityBudget.maxLoss (${maxLoss})`,
+  );
+  rule(
+    at('spec.task.kind') === 'regression',
+    'spec.task.kind',
+    'a regression cannot be judged: the only quality metric is accuracy',
+  );
+  const classes = number('spec.task.classes');
+  const outputShape = at('spec.output.shape');
+  const answers: unknown = Array.isArray(outputShape) ? outputShape.at(-1) : undefined;
+  rule(
+    typeof answers === 'number' && answers >= 1 && classes >= 2 && answers !== classes,
+    'spec.output.shape',
+    `must end in ${classes}, one score for each of spec.task.classes`,
+  );
+  rule(
+    number('spec.telemetry.sampleSeconds', 86_400) < number('spec.telemetry.windowSeconds', 60),
+    'spec.telemetry.sampleSeconds',
+    'must not be less than spec.telemetry.windowSeconds',
+  );
+  rule(
+    number('spec.rollout.blindSeconds', 900) < number('spec.telemetry.windowSeconds', 60),
+    'spec.rollout.blindSeconds',
+    'must not be less than spec.telemetry.windowSeconds, or a step is blind before its first window ends',
+  );
+  return faults;
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null;
+}

@@ -1,0 +1,115 @@
+import { describe, expect, it } from '@jest/globals';
+import { type Fault, InvalidInput } from '../../../kernel/index.js';
+import { parseModelDocument } from './parse-model-document.js';
+
+const DIGEST = `sha256:${'a'.repeat(64)}`;
+
+function document(
+  change: (spec: Record<string, unknown>) => void = () => {},
+  name = 'digits',
+): Record<string, unknown> {
+  const spec = {
+    task: { kind: 'classification', classes: 10 },
+    input: { name: 'image', shape: [-1, 1, 28, 28] },
+    output: { name: 'scores', shape: [-1, 10] },
+    reference: { digest: DIGEST },
+  };
+  change(spec);
+  return { apiVersion: 'ratchet.dev/v1alpha1', kind: 'Model', metadata: { name }, spec };
+}
+
+function faultsOf(input: unknown, expectedName?: string): readonly Fault[] {
+  try {
+    parseModelDocument(input, expectedName);
+    return [];
+  } catch (error) {
+    if (error instanceof InvalidInput) return error.faults;
+    throw error;
+  }
+}
+
+const gates = [{ kind: 'error-ratio', max: 0.01 }];
+
+describe('a model document', () => {
+  it('needs no more than task, tensors and reference', () => {
+    const { name, spec } = parseModelDocument(document());
+    expect(name).toBe('digits');
+    expect(spec.experiment.margin).toBe(spec.objectives.qualityBudget.maxLoss);
+    expect(spec.rollout.steps.map((step) => step.weight)).toEqual([5, 25, 50]);
+    expect(spec.promotion.approval).toBe('auto');
+  });
+
+  it('takes the whole quality budget as margin when none is given', () => {
+    const { spec } = parseModelDocument(document((s) => (s['objectives'] = { qualityBudget: { maxLoss: 0.003 } })));
+    expect(spec.experiment.margin).toBe(0.003);
+  });
+
+  it('with five faults reports five, each with its path', () => {
+    const faults = faultsOf(
+      document((spec) => {
+        spec['input'] = { name: 'image', shape: [1, 1, 28, 28] };
+        spec['objectives'] = { qualityBudget: { maxLoss: 0.01 }, maxSizeRatio: 3 };
+        spec['experiment'] = { margin: 0.02 };
+        spec['rollout'] = {
+          steps: [
+            { weight: 50, gates },
+            { weight: 25, gates },
+          ],
+        };
+        spec['telemtry'] = {};
+      }),
+    );
+    expect(faults.map((fault) => fault.path).sort()).toEqual([
+      'spec',
+      'spec.experiment.margin',
+      'spec.input.shape.0',
+      'spec.objectives.maxSizeRatio',
+      'spec.rollout.steps.1.weight',
+    ]);
+    expect(faults.find((fault) => fault.path === 'spec')?.message).toContain('telemtry');
+  });
+
+  it.each<[string, (spec: Record<string, unknown>) => void, string]>([
+    ['a free dimension after the batch', (s) => (s['input'] = { name: 'x', shape: [-1, -1] }), 'spec.input.shape.1'],
+    ['scores for another number of classes', (s) => (s['output'] = { name: 'y', shape: [-1, 9] }), 'spec.output.shape'],
+    ['a reference that is no digest', (s) => (s['reference'] = { digest: 'latest' }), 'spec.reference.digest'],
+    ['a reference by path', (s) => (s['reference'] = { digest: DIGEST, artifact: 'm.onnx' }), 'spec.reference'],
+    ['a regression', (s) => (s['task'] = { kind: 'regression' }), 'spec.task.kind'],
+    ['an unknown task', (s) => (s['task'] = { kind: 'poetry' }), 'spec.task.kind'],
+    [
+      'a step of all traffic',
+      (s) => (s['rollout'] = { steps: [{ weight: 100, gates }] }),
+      'spec.rollout.steps.0.weight',
+    ],
+    [
+      'a step without gates',
+      (s) => (s['rollout'] = { steps: [{ weight: 10, gates: [] }] }),
+      'spec.rollout.steps.0.gates',
+    ],
+    [
+      'an unknown gate',
+      (s) => (s['rollout'] = { steps: [{ weight: 9, gates: [{ kind: 'mood' }] }] }),
+      'spec.rollout.steps.0.gates.0.kind',
+    ],
+    [
+      'a window longer than the samples',
+      (s) => (s['telemetry'] = { windowSeconds: 90, sampleSeconds: 60 }),
+      'spec.telemetry.sampleSeconds',
+    ],
+    ['no finite number', (s) => (s['jobs'] = { wallSeconds: Infinity }), 'spec.jobs.wallSeconds'],
+  ])('refuses %s', (_, change, path) => {
+    expect(faultsOf(document(change)).map((fault) => fault.path)).toEqual([path]);
+  });
+
+  it.each(['', 'Digits', 'a_b', '-a', 'a'.repeat(64)])('refuses the name "%s"', (name) => {
+    expect(faultsOf(document(undefined, name)).map((fault) => fault.path)).toEqual(['metadata.name']);
+  });
+
+  it('refuses to be applied under another name', () => {
+    expect(faultsOf(document(), 'letters').map((fault) => fault.path)).toEqual(['metadata.name']);
+  });
+
+  it.each([null, 7, 'text', []])('refuses %j', (input) => {
+    expect(faultsOf(input)).toHaveLength(1);
+  });
+});
