@@ -1,3 +1,4 @@
+export * from './domain/attempt.js';
 export * from './domain/errors.js';
 export * from './domain/job.js';
 export * from './domain/report.js';

@@ -1,5 +1,5 @@
 import { assertNever } from '../../kernel/index.js';
-import type { AttemptObservation } from '../ports.js';
+import type { AttemptObservation } from './attempt.js';
 import { attemptOf, type Job, type JobAttempt, type JobProgress, type JobStatus } from './job.js';
 
 /** Bounds of the installation; those of one job are in its spec. */
@@ -68,8 +68,13 @@ export function advanceJob(job: Job, observation: AttemptObservation, bounds: Jo
 
 function advanceRunning(job: Job, status: Running, observation: AttemptObservation, bounds: JobBounds, now: Date): JobDecision {
   switch (observation.state) {
-    case 'absent':
-      return { kind: 'relaunch' };
+    case 'absent': {
+      // Launching is tried again and again, but not for ever.
+      const waited = (now.getTime() - status.startedAt.getTime()) / 1000;
+      if (waited <= job.spec.wallSeconds) return { kind: 'relaunch' };
+      const reason = `could not be started within ${job.spec.wallSeconds} s`;
+      return retryOrFail(job, status, bounds, { reason, stop: true, endedAt: status.startedAt }, now);
+    }
     case 'running': {
       const fault = faultOfRunning(job, status, observation, bounds, now);
       if (fault !== null) return retryOrFail(job, status, bounds, { reason: fault, stop: true, endedAt: now }, now);

@@ -44,18 +44,37 @@ export type Harvest =
   /** It contradicts itself or its job. */
   | { readonly kind: 'broken'; readonly reason: string };
 
-/** Reads a report as the answer to `job`'s attempt `attempt`. Total. */
-export function harvest(report: RunnerReport, job: string, attempt: string, train: Digest): Harvest {
-  if (report.job !== job || report.attempt !== attempt) {
-    return { kind: 'broken', reason: `the report is of ${report.job}/${report.attempt}` };
-  }
-  if (report.data.digest !== train) return { kind: 'broken', reason: 'the report is about other data than the job gave' };
-  const compressed = report.artifacts.filter((artifact) => artifact.kind === 'compressed');
-  const references = report.artifacts.filter((artifact) => artifact.kind === 'reference');
+/** What the job had asked for, as far as a report must agree with it. */
+export interface Asked {
+  readonly job: string;
+  readonly attempt: string;
+  readonly train: Digest;
+  readonly reference: Digest;
+  readonly champion: Digest;
+}
+
+/** Reads a report as the answer to what was asked. Total. */
+export function harvest(report: RunnerReport, asked: Asked): Harvest {
+  const contradiction = contradictionIn(report, asked);
+  if (contradiction !== null) return { kind: 'broken', reason: contradiction };
   if (report.outcome === 'no-candidate') {
     return { kind: 'nothing', reason: report.reasons.length > 0 ? report.reasons.join('; ') : 'the runner found no candidate' };
   }
-  if (compressed.length === 0) return { kind: 'broken', reason: 'the report promises a candidate and names none' };
-  if (references.length > 1) return { kind: 'broken', reason: `the report names ${references.length} new references` };
-  return { kind: 'candidates', compressed, reference: references[0] ?? null };
+  const compressed = report.artifacts.filter((artifact) => artifact.kind === 'compressed');
+  const reference = report.artifacts.find((artifact) => artifact.kind === 'reference') ?? null;
+  const fresh = compressed.filter((artifact) => artifact.digest !== asked.champion);
+  if (fresh.length === 0) return { kind: 'nothing', reason: 'the candidate is byte for byte the champion that serves already' };
+  return { kind: 'candidates', compressed: fresh, reference };
+}
+
+function contradictionIn(report: RunnerReport, asked: Asked): string | null {
+  if (report.job !== asked.job || report.attempt !== asked.attempt) return `the report is of ${report.job}/${report.attempt}`;
+  if (report.data.digest !== asked.train) return 'the report is about other data than the job gave';
+  const references = report.artifacts.filter((artifact) => artifact.kind === 'reference');
+  if (references.length > 1) return `the report names ${references.length} new references`;
+  const ancestors = new Set([asked.reference, asked.champion, ...references.map((artifact) => artifact.digest)]);
+  const foundling = report.artifacts.find((artifact) => !ancestors.has(artifact.parent));
+  if (foundling !== undefined) return `${foundling.file} descends from ${foundling.parent}, which the job did not give`;
+  const promised = report.outcome === 'candidate' && !report.artifacts.some((artifact) => artifact.kind === 'compressed');
+  return promised ? 'the report promises a candidate and names none' : null;
 }

@@ -1,0 +1,46 @@
+import { Injectable } from '@nestjs/common';
+import { AggregateTable, Database } from '../../../platform/postgres/index.js';
+import type { Job } from '../../domain/job.js';
+import { JobStore } from '../../ports.js';
+
+/** Any constant will do, as long as nobody else locks it. */
+const ADMISSION_LOCK = 7_210_600;
+
+const MOST_UNFINISHED = 10_000;
+
+@Injectable()
+export class PostgresJobStore extends JobStore {
+  private readonly table: AggregateTable<Job>;
+
+  constructor(private readonly db: Database) {
+    super();
+    this.table = new AggregateTable<Job>(db, 'jobs.job', 'job');
+  }
+
+  override find(id: string): Promise<Job | null> {
+    return this.table.find(id);
+  }
+
+  override require(id: string): Promise<Job> {
+    return this.table.require(id);
+  }
+
+  override list(model: string): Promise<Job[]> {
+    return this.table.list({ model });
+  }
+
+  override listUnfinished(): Promise<Job[]> {
+    return this.table.list({ phases: ['Pending', 'Running'], limit: MOST_UNFINISHED });
+  }
+
+  override async countRunningExclusively(): Promise<number> {
+    if (!this.db.inTransaction) throw new Error('The admission lock ends with its unit of work, and there is none.');
+    await this.db.query('SELECT pg_advisory_xact_lock($1)', [ADMISSION_LOCK]);
+    const rows = await this.db.query<{ running: number }>(`SELECT count(*)::int AS running FROM jobs.job WHERE phase = 'Running'`);
+    return rows[0]?.running ?? 0;
+  }
+
+  override save(job: Job): Promise<Job> {
+    return this.table.save(job);
+  }
+}

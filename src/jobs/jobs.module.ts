@@ -1,0 +1,105 @@
+import { Module, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
+import { AuditLog, Clock, FactBus, UnitOfWork, WorkQueue } from '../kernel/index.js';
+import { ArtifactStore, ModelStore, VersionRegistration } from '../models/index.js';
+import { ModelsModule } from '../models/models.module.js';
+import { SampleStore } from '../telemetry/index.js';
+import { TelemetryModule } from '../telemetry/telemetry.module.js';
+import { TriggerOpened, TriggerOutcomes, TriggerStore } from '../triggers/index.js';
+import { TriggersModule } from '../triggers/triggers.module.js';
+import { JobsController } from './adapters/http/jobs.controller.js';
+import { PostgresJobStore } from './adapters/postgres/postgres-job-store.js';
+import { LocalProcessRunner } from './adapters/process/local-process-runner.js';
+import { JobCollector } from './job-collector.js';
+import { JobEndings } from './job-endings.js';
+import { JobIntake } from './job-intake.js';
+import { JobLauncher } from './job-launcher.js';
+import { JobReconciler } from './job.reconciler.js';
+import { OrphanSweepReconciler, SWEEP_KEY, SWEEP_KIND } from './orphan-sweep.reconciler.js';
+import { JobStore, Runner } from './ports.js';
+import { jobsSettings, type JobsSettings } from './settings.js';
+
+@Module({
+  imports: [ModelsModule, TelemetryModule, TriggersModule],
+  controllers: [JobsController],
+  providers: [
+    { provide: JobStore, useClass: PostgresJobStore },
+    { provide: Runner, useClass: LocalProcessRunner },
+    {
+      provide: JobIntake,
+      inject: [JobStore, TriggerStore, ModelStore, WorkQueue, UnitOfWork, AuditLog, Clock],
+      useFactory: (
+        jobs: JobStore,
+        triggers: TriggerStore,
+        models: ModelStore,
+        queue: WorkQueue,
+        unitOfWork: UnitOfWork,
+        audit: AuditLog,
+        clock: Clock,
+      ) => new JobIntake({ jobs, triggers, models, queue, unitOfWork, audit, clock }),
+    },
+    {
+      provide: JobLauncher,
+      inject: [JobStore, Runner, SampleStore, ArtifactStore, ModelStore, UnitOfWork, Clock, jobsSettings.token],
+      useFactory: (
+        jobs: JobStore,
+        runner: Runner,
+        samples: SampleStore,
+        artifacts: ArtifactStore,
+        models: ModelStore,
+        unitOfWork: UnitOfWork,
+        clock: Clock,
+        settings: JobsSettings,
+      ) => new JobLauncher({ jobs, runner, samples, artifacts, models, unitOfWork, clock }, settings),
+    },
+    {
+      provide: JobCollector,
+      inject: [Runner, VersionRegistration],
+      useFactory: (runner: Runner, versions: VersionRegistration) => new JobCollector(runner, versions),
+    },
+    {
+      provide: JobEndings,
+      inject: [JobStore, TriggerOutcomes, FactBus, UnitOfWork],
+      useFactory: (jobs: JobStore, outcomes: TriggerOutcomes, facts: FactBus, unitOfWork: UnitOfWork) =>
+        new JobEndings(jobs, outcomes, facts, unitOfWork),
+    },
+    {
+      provide: JobReconciler,
+      inject: [JobStore, Runner, JobLauncher, JobCollector, JobEndings, Clock, jobsSettings.token],
+      useFactory: (
+        jobs: JobStore,
+        runner: Runner,
+        launcher: JobLauncher,
+        collector: JobCollector,
+        endings: JobEndings,
+        clock: Clock,
+        settings: JobsSettings,
+      ) => new JobReconciler(jobs, runner, { launcher, collector, endings }, clock, settings),
+    },
+    {
+      provide: OrphanSweepReconciler,
+      inject: [JobStore, Runner, WorkQueue, jobsSettings.token],
+      useFactory: (jobs: JobStore, runner: Runner, queue: WorkQueue, settings: JobsSettings) =>
+        new OrphanSweepReconciler(jobs, runner, queue, settings.sweepSeconds),
+    },
+  ],
+  exports: [JobStore],
+})
+export class JobsModule implements OnModuleInit, OnApplicationBootstrap {
+  constructor(
+    private readonly queue: WorkQueue,
+    private readonly facts: FactBus,
+    private readonly intake: JobIntake,
+    private readonly job: JobReconciler,
+    private readonly sweep: OrphanSweepReconciler,
+  ) {}
+
+  onModuleInit(): void {
+    this.queue.register(this.job);
+    this.queue.register(this.sweep);
+    this.facts.subscribe(TriggerOpened, 'jobs', (fact) => this.intake.open(fact.data.trigger));
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    await this.queue.enqueue(SWEEP_KIND, SWEEP_KEY);
+  }
+}
