@@ -71,3 +71,11 @@ export class ImmutableField extends RatchetError {
     super(`${field} of the model "${model}" cannot change; apply the document under another name.`, { model, field });
   }
 }
+
+/** Thrown when something else than a plain file is to be stored, e.g. a link that points anywhere. */
+export class NotARegularFile extends RatchetError {
+  readonly code = 'unprocessable';
+  constructor() {
+    super('Only a regular file can be stored as an artifact.');
+  }
+}

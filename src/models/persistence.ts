@@ -1,0 +1,8 @@
+import type { Persistence } from '../platform/postgres/index.js';
+import { CreateModels1763700100000 } from './adapters/postgres/migrations/1763700100000-create-models.js';
+import { ChampionPeriodRow, ChangeLockRow, ModelRow, VersionRow } from './adapters/postgres/rows.js';
+
+export const modelsPersistence: Persistence = {
+  entities: [ModelRow, VersionRow, ChampionPeriodRow, ChangeLockRow],
+  migrations: [CreateModels1763700100000],
+};
