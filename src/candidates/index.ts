@@ -1,2 +1,3 @@
 export * from './domain/candidate.js';
+export * from './domain/errors.js';
 export * from './ports.js';

@@ -53,9 +53,31 @@ export interface Evaluation {
   readonly warnings: readonly string[];
 }
 
+/** Labelled rows on which candidate and reference differ in being right. */
+export interface PairedCounts {
+  readonly samples: number;
+  /** The reference is right, the candidate is not. */
+  readonly lost: number;
+  /** The candidate is right, the reference is not. */
+  readonly gained: number;
+}
+
+/** An evaluation with what only its judge needs. */
+export interface MeasuredEvaluation extends Evaluation {
+  /** null without labels. */
+  readonly paired: PairedCounts | null;
+}
+
 export type CandidateStatus =
   | { readonly phase: 'Pending' }
-  | { readonly phase: 'Evaluating'; readonly since: Date; readonly tries: number }
+  | {
+      readonly phase: 'Evaluating';
+      readonly since: Date;
+      /** 1, 2, …: evaluations that were begun; one that never ends is not begun for ever. */
+      readonly tries: number;
+      /** Snapshot file that it is evaluated on; every try uses the same. */
+      readonly holdout: Digest;
+    }
   | { readonly phase: 'Accepted'; readonly evaluation: Evaluation }
   | { readonly phase: 'Refused'; readonly reasons: readonly string[]; readonly evaluation: Evaluation | null };
 
