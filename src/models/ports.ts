@@ -94,8 +94,9 @@ export abstract class VersionRegistration {
 /** Looks into a model file before anything is loaded from it. */
 export abstract class ModelAdmission {
   /**
-   * Resolves when the file is a whole ONNX model with these inputs and outputs, its data inside, and known operators.
+   * Resolves with the file's size when it is a whole ONNX model with these inputs and outputs, its data inside, and
+   * known operators.
    * @throws NotAnOnnxModel @throws ExternalDataRefused @throws CustomOperatorRefused @throws ContractMismatch
    */
-  abstract check(path: string, contract: Pick<ModelSpec, 'input' | 'output'>): Promise<void>;
+  abstract check(path: string, contract: Pick<ModelSpec, 'input' | 'output'>): Promise<{ readonly sizeBytes: number }>;
 }

@@ -20,8 +20,10 @@ const FLOAT = 1;
 /** Reads the file itself: nothing of it is loaded by ONNX Runtime before it passed. */
 @Injectable()
 export class OnnxModelAdmission extends ModelAdmission {
-  override async check(path: string, contract: Pick<ModelSpec, 'input' | 'output'>): Promise<void> {
-    admit(await readFile(path), contract);
+  override async check(path: string, contract: Pick<ModelSpec, 'input' | 'output'>): Promise<{ sizeBytes: number }> {
+    const file = await readFile(path);
+    admit(file, contract);
+    return { sizeBytes: file.length };
   }
 }
 

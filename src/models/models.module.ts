@@ -1,0 +1,73 @@
+import { Module } from '@nestjs/common';
+import { AuditLog, Clock, FactBus, UnitOfWork } from '../kernel/index.js';
+import { type SettingsOf } from '../platform/config/index.js';
+import { FolderArtifactStore } from './adapters/folder/artifact-store.js';
+import { ArtifactsController } from './adapters/http/artifacts.controller.js';
+import { ModelsController } from './adapters/http/models.controller.js';
+import { OnnxModelAdmission } from './adapters/onnx/model-admission.js';
+import { PostgresChampionHistory } from './adapters/postgres/champion-history.js';
+import { PostgresChangeLock } from './adapters/postgres/change-lock.js';
+import { PostgresModelStore } from './adapters/postgres/model-store.js';
+import { PostgresVersionCatalog } from './adapters/postgres/version-catalog.js';
+import { ApplyModel } from './apply-model.js';
+import {
+  ArtifactStore,
+  ChampionHistory,
+  ChangeLock,
+  ModelAdmission,
+  ModelStore,
+  VersionCatalog,
+  VersionRegistration,
+} from './ports.js';
+import { CheckedVersionRegistration } from './register-version.js';
+import { modelsSettings } from './settings.js';
+
+@Module({
+  controllers: [ModelsController, ArtifactsController],
+  providers: [
+    { provide: ModelStore, useClass: PostgresModelStore },
+    { provide: VersionCatalog, useClass: PostgresVersionCatalog },
+    { provide: ChampionHistory, useClass: PostgresChampionHistory },
+    { provide: ChangeLock, useClass: PostgresChangeLock },
+    { provide: ModelAdmission, useClass: OnnxModelAdmission },
+    {
+      provide: ArtifactStore,
+      inject: [modelsSettings.token],
+      useFactory: (settings: SettingsOf<typeof modelsSettings>) =>
+        new FolderArtifactStore(settings.artifactFolder, settings.artifactBytes),
+    },
+    {
+      provide: VersionRegistration,
+      inject: [ModelStore, VersionCatalog, ArtifactStore, ModelAdmission, UnitOfWork, Clock],
+      useFactory: (...parts: ConstructorParameters<typeof CheckedVersionRegistration>) =>
+        new CheckedVersionRegistration(...parts),
+    },
+    {
+      provide: ApplyModel,
+      inject: [
+        ModelStore,
+        VersionCatalog,
+        ChampionHistory,
+        ArtifactStore,
+        ModelAdmission,
+        FactBus,
+        AuditLog,
+        UnitOfWork,
+        Clock,
+      ],
+      useFactory: (
+        models: ModelStore,
+        versions: VersionCatalog,
+        champions: ChampionHistory,
+        artifacts: ArtifactStore,
+        admission: ModelAdmission,
+        facts: FactBus,
+        audit: AuditLog,
+        unitOfWork: UnitOfWork,
+        clock: Clock,
+      ) => new ApplyModel({ models, versions, champions, artifacts, admission, facts, audit, unitOfWork, clock }),
+    },
+  ],
+  exports: [ModelStore, VersionCatalog, ChampionHistory, ChangeLock, ArtifactStore, VersionRegistration],
+})
+export class ModelsModule {}
