@@ -1,4 +1,8 @@
 import type { Digest } from '../kernel/index.js';
+import type { AdmittedEvent, ModelView } from './domain/admit.js';
+import type { DeadLetter, StoredDeadLetter } from './domain/dead-letter.js';
+import type { BadClass, LabelEvent } from './domain/event.js';
+import type { LatencySummary } from './domain/latency-sketch.js';
 import type { LabelledAnswer, PairedAnswer, Sample, Snapshot } from './domain/observation.js';
 import type { Window } from './domain/window.js';
 
@@ -47,4 +51,95 @@ export interface Label {
 /** Takes labels; unknown requests are kept until the label wait is over and then counted and dead-lettered. */
 export abstract class LabelIntake {
   abstract accept(model: string, labels: readonly Label[]): Promise<void>;
+}
+
+/** Latency quantiles over merged windows; the same as `mergeLatencies`, for whoever wants to have it injected. */
+export abstract class LatencySketches {
+  /** @throws RangeError when a window holds no sketch */
+  abstract merge(windows: readonly Window[]): LatencySummary;
+}
+
+/** Where a batch comes from: a partition of a log, or `in-process` for what this process takes itself. */
+export interface IntakeSource {
+  readonly topic: string;
+  readonly partition: number;
+}
+
+/** Consecutive entries of one source, decoded. */
+export interface IntakeBatch {
+  readonly source: IntakeSource;
+  /** What `claim` gave; an older one is fenced out. */
+  readonly epoch: number;
+  /** Offset of the first entry. */
+  readonly from: number;
+  /** Offset after the last entry. */
+  readonly to: number;
+  readonly events: readonly AdmittedEvent[];
+  /** Those of `events` whose raw input is to be kept. */
+  readonly samples: readonly AdmittedEvent[];
+  readonly labels: readonly LabelEvent[];
+  readonly dead: readonly DeadLetter[];
+  /** Views of every model that `events` and `labels` name. */
+  readonly models: ReadonlyMap<string, ModelView>;
+  readonly at: Date;
+}
+
+/** What became of a batch. */
+export interface BatchReport {
+  /** `repeated`: it was committed before, and nothing was written now. */
+  readonly outcome: 'committed' | 'repeated';
+  /** Events counted in windows. */
+  readonly counted: number;
+  readonly duplicates: number;
+  readonly sampled: number;
+  readonly labels: LabelReport;
+  readonly dead: Readonly<Partial<Record<BadClass, number>>>;
+}
+
+export interface LabelReport {
+  readonly joined: number;
+  readonly early: number;
+  readonly repeated: number;
+  readonly conflicts: number;
+}
+
+/**
+ * The one way in, whatever the source: offset, answers, windows, labels, samples and dead letters are written in one
+ * transaction, fenced by the source's epoch, so every entry counts exactly once.
+ */
+export abstract class BatchLedger {
+  /** Takes the source over: raises its epoch, so that whoever had it before can write no more. */
+  abstract claim(source: IntakeSource): Promise<{ readonly epoch: number; readonly next: number }>;
+  /**
+   * Idempotent by (source, epoch, from, to). @throws FencedOut when the source has another owner or stands elsewhere
+   * @throws BatchRefused when the content can never be stored
+   */
+  abstract commit(batch: IntakeBatch): Promise<BatchReport>;
+}
+
+/** Everything that was refused, newest first. */
+export abstract class DeadLetterStore {
+  /** Joins the current unit of work. */
+  abstract add(letters: readonly DeadLetter[]): Promise<void>;
+  abstract list(options: { readonly model?: string; readonly limit: number }): Promise<StoredDeadLetter[]>;
+}
+
+/** What one sweep removed. */
+export interface SweepReport {
+  readonly answers: number;
+  readonly windows: number;
+  readonly samples: number;
+  readonly deadLetters: number;
+  /** Labels whose request never came; each of them is a dead letter now. */
+  readonly unmatchedLabels: number;
+}
+
+/** Forgets what is older than its model or the settings want it kept. */
+export abstract class TelemetryRetention {
+  /** Repeatable; removes at most a bounded number of rows a call and says whether there was more. */
+  abstract sweep(
+    view: ModelView,
+    now: Date,
+    bounds: { readonly windowSeconds: number; readonly deadLetterRows: number },
+  ): Promise<SweepReport & { readonly more: boolean }>;
 }

@@ -1,0 +1,114 @@
+import { createHash } from 'node:crypto';
+import type { Database } from '../../../platform/postgres/index.js';
+import type { DeadLetter } from '../../domain/dead-letter.js';
+import { type RequestLabel, resolveLabels } from '../../domain/resolve-labels.js';
+import type { LabelReport } from '../../ports.js';
+
+/** A label together with the topic and partition that a conflict is reported under. */
+export interface LabelOrigin {
+  readonly topic: string;
+  readonly partition: number;
+  readonly at: Date;
+}
+
+/**
+ * Joins labels of one model with their answers, keeps early ones, and returns those that contradict an earlier label.
+ * The caller holds the model's lock: sequences are taken under it, so no reader can see a number before a lower one.
+ */
+export async function applyLabels(
+  db: Database,
+  model: string,
+  labels: readonly RequestLabel[],
+  origin: LabelOrigin,
+): Promise<LabelReport & { readonly dead: readonly DeadLetter[] }> {
+  if (labels.length === 0) return { joined: 0, early: 0, repeated: 0, conflicts: 0, dead: [] };
+  const ids = [...new Set(labels.map(({ requestId }) => requestId))];
+  const answers = await db.query<{ request_id: string; prediction: number | null; label: number | null }>(
+    'SELECT request_id, prediction, label FROM telemetry.answer WHERE model = $1 AND request_id = ANY($2::text[])',
+    [model, ids],
+  );
+  const pending = await db.query<{ request_id: string; label: number }>(
+    'SELECT request_id, label FROM telemetry.pending_label WHERE model = $1 AND request_id = ANY($2::text[])',
+    [model, ids],
+  );
+  const resolution = resolveLabels(
+    labels,
+    new Map(answers.map((row) => [row.request_id, row])),
+    new Map(pending.map((row) => [row.request_id, row.label])),
+  );
+  await joinLabels(db, model, resolution.join);
+  await keepEarly(db, model, resolution.early, origin.at);
+  return {
+    joined: resolution.join.length,
+    early: resolution.early.length,
+    repeated: resolution.repeated,
+    conflicts: resolution.conflicts.length,
+    dead: resolution.conflicts.map(({ requestId, label, first }) =>
+      labelLetter(model, { requestId, label }, origin, {
+        class: 'label-conflict',
+        detail: `label ${label} differs from ${first}, which came first`,
+      }),
+    ),
+  };
+}
+
+/** Hands the labels that were waiting for these answers over, in the order in which they came. */
+export async function takePending(db: Database, model: string, requestIds: readonly string[]): Promise<RequestLabel[]> {
+  if (requestIds.length === 0) return [];
+  return db.query<RequestLabel>(
+    `WITH taken AS (DELETE FROM telemetry.pending_label WHERE model = $1 AND request_id = ANY($2::text[])
+       RETURNING request_id, label, arrival)
+     SELECT request_id AS "requestId", label FROM taken ORDER BY arrival`,
+    [model, requestIds],
+  );
+}
+
+/** A refused label as a dead letter; its body is the label as JSON. */
+export function labelLetter(model: string, label: RequestLabel, origin: LabelOrigin, reason: DeadLetter['reason']): DeadLetter {
+  const head = Buffer.from(JSON.stringify({ model, ...label }));
+  const sha256 = `sha256:${createHash('sha256').update(head).digest('hex')}`;
+  return { ...origin, offset: null, model, reason, sha256, head, sizeBytes: head.length };
+}
+
+async function joinLabels(
+  db: Database,
+  model: string,
+  join: readonly (RequestLabel & { readonly correct: boolean })[],
+): Promise<void> {
+  if (join.length === 0) return;
+  const sequences = await db.query<{ sequence: number }>(
+    `SELECT nextval('telemetry.label_sequence')::float8 AS sequence FROM generate_series(1, $1::integer)`,
+    [join.length],
+  );
+  const ids = join.map(({ requestId }) => requestId);
+  const values = join.map(({ label }) => label);
+  const numbers = sequences.map(({ sequence }) => sequence).sort((a, b) => a - b);
+  await db.query(
+    `WITH said AS (
+       SELECT * FROM unnest($2::text[], $3::float8[], $4::bigint[]) AS said (request_id, label, sequence)
+     ), joined AS (
+       UPDATE telemetry.answer SET label = said.label, label_sequence = said.sequence
+       FROM said WHERE answer.model = $1 AND answer.request_id = said.request_id
+       RETURNING answer.version, answer.window_start, answer.window_seconds, (answer.prediction = said.label)::integer AS correct
+     ), counted AS (
+       UPDATE telemetry."window" AS w SET labelled = w.labelled + sums.labelled, correct = w.correct + sums.correct
+       FROM (SELECT version, window_start, window_seconds, count(*) AS labelled, sum(correct) AS correct
+             FROM joined GROUP BY version, window_start, window_seconds) AS sums
+       WHERE w.model = $1 AND w.version = sums.version AND w.start = sums.window_start AND w.seconds = sums.window_seconds
+     )
+     UPDATE telemetry.sample SET label = said.label FROM said
+     WHERE sample.model = $1 AND sample.request_id = said.request_id`,
+    [model, ids, values, numbers],
+  );
+}
+
+async function keepEarly(db: Database, model: string, early: readonly RequestLabel[], at: Date): Promise<void> {
+  if (early.length === 0) return;
+  await db.affected(
+    `INSERT INTO telemetry.pending_label (model, request_id, label, arrived_at)
+     SELECT $1, said.request_id, said.label, $4 FROM unnest($2::text[], $3::float8[]) WITH ORDINALITY
+       AS said (request_id, label, place) ORDER BY said.place
+     ON CONFLICT (model, request_id) DO NOTHING`,
+    [model, early.map(({ requestId }) => requestId), early.map(({ label }) => label), at.toISOString()],
+  );
+}

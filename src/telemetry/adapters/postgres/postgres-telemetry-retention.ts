@@ -1,0 +1,69 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../../../platform/postgres/index.js';
+import type { ModelView } from '../../domain/admit.js';
+import type { RequestLabel } from '../../domain/resolve-labels.js';
+import { type SweepReport, TelemetryRetention } from '../../ports.js';
+import { labelLetter } from './apply-labels.js';
+import { lockModels } from './intake-offsets.js';
+import { insertDeadLetters } from './postgres-dead-letter-store.js';
+import { dropOldSamples } from './write-samples.js';
+
+/** Rows of a kind that one sweep removes at most, so that its transaction stays short. */
+const CHUNK = 5000;
+
+@Injectable()
+export class PostgresTelemetryRetention extends TelemetryRetention {
+  constructor(private readonly db: Database) {
+    super();
+  }
+
+  override async sweep(
+    view: ModelView,
+    now: Date,
+    bounds: { readonly windowSeconds: number; readonly deadLetterRows: number },
+  ): Promise<SweepReport & { readonly more: boolean }> {
+    const before = (seconds: number): string => new Date(now.getTime() - seconds * 1000).toISOString();
+    return this.db.run(async () => {
+      await lockModels(this.db, [view.name]);
+      const unmatchedLabels = await this.giveUpLabels(view, before(view.labelWaitSeconds), now);
+      const answers = await this.chunk('telemetry.answer', 'model = $1 AND at < $2', [view.name, before(view.keepSeconds)]);
+      const windows = await this.chunk('telemetry."window"', 'model = $1 AND start < $2', [
+        view.name,
+        before(bounds.windowSeconds),
+      ]);
+      const samples = await dropOldSamples(this.db, view, now);
+      const deadLetters = await this.chunk(
+        'telemetry.dead_letter',
+        'id <= (SELECT max(id) - $1 FROM telemetry.dead_letter)',
+        [bounds.deadLetterRows],
+      );
+      const more = [unmatchedLabels, answers, windows, deadLetters].some((count) => count >= CHUNK);
+      return { answers, windows, samples, deadLetters, unmatchedLabels, more };
+    });
+  }
+
+  /** Labels that waited too long become dead letters in the same transaction in which they go. */
+  private async giveUpLabels(view: ModelView, arrivedBefore: string, now: Date): Promise<number> {
+    const labels = await this.db.query<RequestLabel>(
+      `WITH gone AS (DELETE FROM telemetry.pending_label WHERE ctid = ANY(ARRAY(
+         SELECT ctid FROM telemetry.pending_label WHERE model = $1 AND arrived_at < $2 ORDER BY arrived_at LIMIT ${CHUNK}))
+         RETURNING request_id, label, arrival)
+       SELECT request_id AS "requestId", label FROM gone ORDER BY arrival`,
+      [view.name, arrivedBefore],
+    );
+    const origin = { topic: 'labels', partition: 0, at: now };
+    const reason = { class: 'label-unmatched', detail: 'label for unknown request' } as const;
+    await insertDeadLetters(
+      this.db,
+      labels.map((label) => labelLetter(view.name, label, origin, reason)),
+    );
+    return labels.length;
+  }
+
+  private chunk(table: string, where: string, parameters: unknown[]): Promise<number> {
+    return this.db.affected(
+      `DELETE FROM ${table} WHERE ctid = ANY(ARRAY(SELECT ctid FROM ${table} WHERE ${where} LIMIT ${CHUNK}))`,
+      parameters,
+    );
+  }
+}

@@ -1,0 +1,63 @@
+import { type AdmittedEvent, type ModelView, admit } from './domain/admit.js';
+import type { DeadLetter } from './domain/dead-letter.js';
+import type { BadReason, LabelEvent } from './domain/event.js';
+import { type Allowance, chooseSamples, refill } from './domain/sample-policy.js';
+import { deadLetter, type IntakeEntry } from './intake-entry.js';
+import type { IntakeBatch, IntakeSource } from './ports.js';
+
+/** Where a batch stands in its source. */
+export interface BatchPlace {
+  readonly source: IntakeSource;
+  readonly epoch: number;
+  readonly from: number;
+}
+
+/** Names of the models that these entries are about. */
+export function modelsOf(entries: readonly IntakeEntry[]): ReadonlySet<string> {
+  return new Set(entries.flatMap(({ decoded }) => ('ok' in decoded ? [decoded.ok.model] : [])));
+}
+
+/** Sorts entries into what counts, what labels and what is refused; offsets follow from their order. */
+export function buildBatch(
+  entries: readonly IntakeEntry[],
+  place: BatchPlace,
+  models: ReadonlyMap<string, ModelView>,
+  now: Date,
+): Omit<IntakeBatch, 'samples'> {
+  const events: AdmittedEvent[] = [];
+  const labels: LabelEvent[] = [];
+  const dead: DeadLetter[] = [];
+  entries.forEach(({ decoded, body }, i) => {
+    const refuse = (reason: BadReason, model: string | null): void => {
+      dead.push(deadLetter(body(), reason, { ...place.source, offset: place.from + i, model, at: now }));
+    };
+    if ('bad' in decoded) return refuse(decoded.bad, null);
+    const event = decoded.ok;
+    if (event.kind === 'label') {
+      if (models.has(event.model)) labels.push(event);
+      else refuse({ class: 'unknown-model', detail: 'there is no such model' }, event.model);
+      return;
+    }
+    const admitted = admit(event, models.get(event.model) ?? null, now);
+    if ('bad' in admitted) refuse(admitted.bad, event.model);
+    else events.push(admitted.ok);
+  });
+  return { ...place, to: place.from + entries.length, events, labels, dead, models, at: now };
+}
+
+/** Takes raw inputs out of each model's allowance, which bounds how much a burst of traffic can write. */
+export class SampleGate {
+  private readonly allowances = new Map<string, Allowance>();
+
+  constructor(private readonly perSecond: number) {}
+
+  choose(events: readonly AdmittedEvent[], models: ReadonlyMap<string, ModelView>, now: Date): AdmittedEvent[] {
+    return [...models.keys()].flatMap((model) => {
+      const allowance = refill(this.allowances.get(model) ?? null, this.perSecond, now.getTime());
+      const mine = events.filter(({ event }) => event.model === model);
+      const chosen = chooseSamples(mine, allowance.tokens);
+      this.allowances.set(model, { ...allowance, tokens: allowance.tokens - chosen.length });
+      return chosen;
+    });
+  }
+}

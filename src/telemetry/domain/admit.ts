@@ -1,0 +1,81 @@
+import type { Model } from '../../models/index.js';
+import { type Decoded, type InferenceEvent, bad } from './event.js';
+
+/** What the engine needs to know of a model. */
+export interface ModelView {
+  readonly name: string;
+  /** Number of classes; null for regression. */
+  readonly classes: number | null;
+  /** Numbers in one input row. */
+  readonly inputLength: number;
+  readonly features: readonly string[];
+  readonly windowSeconds: number;
+  readonly maxLatenessSeconds: number;
+  readonly labelWaitSeconds: number;
+  /** How long answers are kept; older events cannot be told from duplicates any more. */
+  readonly keepSeconds: number;
+  readonly sampleRows: number;
+  readonly sampleSeconds: number;
+}
+
+/** An event that belongs to a known model, with the window it falls into. */
+export interface AdmittedEvent {
+  readonly event: InferenceEvent;
+  readonly windowStart: Date;
+  readonly windowSeconds: number;
+  /** Older than the model's allowed lateness when it arrived. */
+  readonly late: boolean;
+  /** Its time was after ours and was set to ours. */
+  readonly future: boolean;
+}
+
+/** The view of a model document. An experiment may look at answers for `experiment.maxSeconds`, so they are kept as long. */
+export function viewOf(model: Model): ModelView {
+  const { task, input, telemetry, experiment } = model.spec;
+  return {
+    name: model.id,
+    classes: task.kind === 'classification' ? task.classes : null,
+    inputLength: input.shape.slice(1).reduce((product, size) => product * size, 1),
+    features: telemetry.features,
+    windowSeconds: telemetry.windowSeconds,
+    maxLatenessSeconds: telemetry.maxLatenessSeconds,
+    labelWaitSeconds: telemetry.labelWaitSeconds,
+    keepSeconds: telemetry.labelWaitSeconds + experiment.maxSeconds,
+    sampleRows: telemetry.sampleRows,
+    sampleSeconds: telemetry.sampleSeconds,
+  };
+}
+
+/** Checks an event against its model's contract and finds its window. Total; never throws. */
+export function admit(event: InferenceEvent, view: ModelView | null, now: Date): Decoded<AdmittedEvent> {
+  if (view === null) return bad('unknown-model', 'there is no such model');
+  const { prediction, input } = event;
+  if (prediction !== null && view.classes !== null && !isClass(prediction, view.classes)) {
+    return bad('contract', `prediction ${prediction} is not one of ${view.classes} classes`);
+  }
+  if (input !== null && input.length !== view.inputLength) {
+    return bad('contract', `input has ${input.length} numbers; the model takes ${view.inputLength}`);
+  }
+  const age = now.getTime() - event.at.getTime();
+  if (age > view.keepSeconds * 1000) return bad('too-old', `at is more than ${view.keepSeconds} s ago`);
+  const at = age < 0 ? now : event.at;
+  return {
+    ok: {
+      event: age < 0 ? { ...event, at } : event,
+      windowStart: windowStart(at, view.windowSeconds),
+      windowSeconds: view.windowSeconds,
+      late: age > view.maxLatenessSeconds * 1000,
+      future: age < 0,
+    },
+  };
+}
+
+/** Inclusive start of the window of `seconds` that contains `at`; windows are aligned to 1970. */
+export function windowStart(at: Date, seconds: number): Date {
+  const size = seconds * 1000;
+  return new Date(Math.floor(at.getTime() / size) * size);
+}
+
+function isClass(prediction: number, classes: number): boolean {
+  return Number.isInteger(prediction) && prediction >= 0 && prediction < classes;
+}

@@ -1,0 +1,55 @@
+import { type WindowKey, WindowAccumulator } from './accumulate-window.js';
+import type { AdmittedEvent, ModelView } from './admit.js';
+import { EMPTY_PROFILE, type FeatureProfile, type PendingValue, PREDICTION_FEATURE, binOf, growProfile } from './feature-profile.js';
+import type { Window } from './window.js';
+
+/** What one batch of one model's new events adds: parts of windows, and the profiles that changed. */
+export interface BatchSummary {
+  readonly windows: readonly Window[];
+  /** Only profiles that differ from those given. */
+  readonly profiles: ReadonlyMap<string, FeatureProfile>;
+}
+
+/** The window engine: pure, and the same for events of every way in. */
+export function summariseBatch(
+  view: ModelView,
+  events: readonly AdmittedEvent[],
+  profiles: ReadonlyMap<string, FeatureProfile>,
+): BatchSummary {
+  const windows = new Map<string, WindowAccumulator>();
+  const values = new Map<string, PendingValue[]>();
+  const windowOf = (key: WindowKey): WindowAccumulator => {
+    const name = `${key.version} ${key.start} ${key.seconds}`;
+    const known = windows.get(name) ?? new WindowAccumulator(view.name, key);
+    windows.set(name, known);
+    return known;
+  };
+
+  for (const admitted of events) {
+    const { event } = admitted;
+    const key = { version: event.version, start: admitted.windowStart.getTime(), seconds: admitted.windowSeconds };
+    windowOf(key).add(admitted, view.classes !== null);
+    for (const feature of view.features) push(values, feature, event.features[feature], key);
+    if (view.classes === null) push(values, PREDICTION_FEATURE, event.prediction, key);
+  }
+
+  const changed = new Map<string, FeatureProfile>();
+  for (const [feature, batch] of values) {
+    const before = profiles.get(feature) ?? EMPTY_PROFILE;
+    const { profile, released } = growProfile(before, batch);
+    if (profile !== before) changed.set(feature, profile);
+    if (profile.edges === null) continue;
+    for (const { value, ...key } of released) {
+      if (feature === PREDICTION_FEATURE) windowOf(key).addPrediction(String(binOf(profile.edges, value)));
+      else windowOf(key).addFeature(feature, profile.edges, value);
+    }
+  }
+  return { windows: [...windows.values()].map((window) => window.toWindow()), profiles: changed };
+}
+
+function push(values: Map<string, PendingValue[]>, feature: string, value: number | null | undefined, key: WindowKey): void {
+  if (value === undefined || value === null) return;
+  const list = values.get(feature);
+  if (list === undefined) values.set(feature, [{ value, ...key }]);
+  else list.push({ value, ...key });
+}

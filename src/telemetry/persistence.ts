@@ -1,0 +1,5 @@
+import type { Persistence } from '../platform/postgres/index.js';
+import { CreateTelemetry1763700300000 } from './adapters/postgres/migrations/1763700300000-create-telemetry.js';
+
+/** No entities: every statement of this stage works on many rows at once. */
+export const telemetryPersistence: Persistence = { entities: [], migrations: [CreateTelemetry1763700300000] };

@@ -1,0 +1,65 @@
+import { Global, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
+import { Clock } from '../kernel/index.js';
+import { ModelStore } from '../models/index.js';
+import { AnswerSink } from '../serving/index.js';
+import { EventsController } from './adapters/http/events.controller.js';
+import { LabelsController } from './adapters/http/labels.controller.js';
+import { TelemetryController } from './adapters/http/telemetry.controller.js';
+import { PostgresAnswerLedger } from './adapters/postgres/postgres-answer-ledger.js';
+import { PostgresBatchLedger } from './adapters/postgres/postgres-batch-ledger.js';
+import { PostgresDeadLetterStore } from './adapters/postgres/postgres-dead-letter-store.js';
+import { PostgresLabelIntake } from './adapters/postgres/postgres-label-intake.js';
+import { PostgresSampleStore } from './adapters/postgres/postgres-sample-store.js';
+import { PostgresTelemetryRetention } from './adapters/postgres/postgres-telemetry-retention.js';
+import { PostgresWindowStore } from './adapters/postgres/postgres-window-store.js';
+import { mergeLatencies } from './domain/latency-sketch.js';
+import { ModelViews } from './model-views.js';
+import {
+  AnswerLedger,
+  BatchLedger,
+  DeadLetterStore,
+  LabelIntake,
+  LatencySketches,
+  SampleStore,
+  TelemetryRetention,
+  WindowStore,
+} from './ports.js';
+import { telemetrySettings, type TelemetrySettings } from './settings.js';
+import { TelemetryIntake } from './telemetry-intake.js';
+import { TelemetryRetentionReconciler } from './telemetry-retention.reconciler.js';
+
+/** Global, because serving, which is upstream, is handed `AnswerSink` without knowing who implements it. */
+@Global()
+@Module({
+  controllers: [EventsController, LabelsController, TelemetryController],
+  providers: [
+    { provide: WindowStore, useClass: PostgresWindowStore },
+    { provide: AnswerLedger, useClass: PostgresAnswerLedger },
+    { provide: SampleStore, useClass: PostgresSampleStore },
+    { provide: LabelIntake, useClass: PostgresLabelIntake },
+    { provide: DeadLetterStore, useClass: PostgresDeadLetterStore },
+    { provide: BatchLedger, useClass: PostgresBatchLedger },
+    { provide: TelemetryRetention, useClass: PostgresTelemetryRetention },
+    { provide: LatencySketches, useValue: { merge: mergeLatencies } satisfies LatencySketches },
+    {
+      provide: TelemetryIntake,
+      inject: [BatchLedger, ModelStore, Clock, telemetrySettings.token],
+      useFactory: (ledger: BatchLedger, models: ModelStore, clock: Clock, settings: TelemetrySettings) =>
+        new TelemetryIntake(ledger, new ModelViews(models, clock), clock, settings),
+    },
+    { provide: AnswerSink, useExisting: TelemetryIntake },
+    TelemetryRetentionReconciler,
+  ],
+  exports: [WindowStore, AnswerLedger, SampleStore, LabelIntake, LatencySketches, BatchLedger, DeadLetterStore, AnswerSink],
+})
+export class TelemetryModule implements OnApplicationBootstrap, OnApplicationShutdown {
+  constructor(private readonly intake: TelemetryIntake) {}
+
+  onApplicationBootstrap(): void {
+    this.intake.start();
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.intake.stop();
+  }
+}
