@@ -67,6 +67,11 @@ export class RouteSync {
     if (done !== null) this.reported = summary;
   }
 
+  /** The gateway goes away in good order. Never rejects. */
+  async leave(): Promise<void> {
+    await this.fromStore(async () => this.parts.register.leave(this.parts.instance));
+  }
+
   /** Resolves when every routed model is served. @throws Error that names what is missing */
   async ready(): Promise<string> {
     const missing = this.parts.table.missing(this.routed);
@@ -79,13 +84,13 @@ export class RouteSync {
     const { table } = this.parts;
     const current = table.find(route.model);
     if (current?.epoch === route.epoch) {
-      // The same route; its lease may be longer and the document newer, and neither needs a version loaded.
-      if (!sameLease(current.route, route) || current.spec !== spec) table.put(route.model, { ...current, route, spec });
+      table.put(route.model, { ...current, route, spec }); // a longer lease or a newer document needs nothing loaded
       return;
     }
     const next = await this.prepare(route, spec);
-    if (next === null || (current !== null && sameRoute(current.route, next.route))) return;
+    if (next === null) return;
     table.put(route.model, next);
+    if (current !== null && sameRoute(current.route, next.route)) return; // still what could be loaded of it
     swapsTotal.inc({ model: route.model });
     this.parts.observer.swapped(route.model, next.route);
   }
@@ -149,10 +154,6 @@ export class RouteSync {
     const epochs = [...this.routed].map((model) => `${model}=${this.parts.table.find(model)?.epoch ?? 0}`);
     return epochs.sort().join(' ');
   }
-}
-
-function sameLease(a: Route, b: Route): boolean {
-  return (a.confirmBy?.getTime() ?? null) === (b.confirmBy?.getTime() ?? null);
 }
 
 function sameRoute(a: Route, b: Route): boolean {

@@ -30,6 +30,15 @@ export class ModelLoading extends RatchetError {
   }
 }
 
+/** Thrown while not every routed model can be served. */
+export class GatewayNotReady extends RatchetError {
+  readonly code = 'unavailable';
+  override readonly retryable = true;
+  constructor(why: string) {
+    super(`Not ready: ${why}.`, { why });
+  }
+}
+
 /** Thrown when the bounded queue of requests is full. Try again after a second. */
 export class EngineOverloaded extends RatchetError {
   readonly code = 'overloaded';

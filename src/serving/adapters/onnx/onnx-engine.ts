@@ -217,9 +217,9 @@ export class OnnxEngine implements InferenceEngine {
           if (message.kind === 'loaded') resolve();
           else reject(new VersionUnloadable(digest, message.kind === 'failed' ? message.message : 'an unexpected message'));
         },
-        died: (guilty) => {
+        died: (guilty, reason) => {
           if (this.closed) reject(new EngineClosed());
-          else if (guilty) reject(new VersionUnloadable(digest, 'the runtime died while loading it'));
+          else if (guilty) reject(new VersionUnloadable(digest, `the runtime died while loading it: ${reason}`));
           else resolve(); // another call killed the thread; its successor loads this version before it takes requests
         },
       });

@@ -13,7 +13,7 @@ export interface Call {
   readonly command: Exclude<ToWorker, { kind: 'release' }>;
   settle(message: FromWorker): void;
   /** The thread died; `guilty` when it was working on this very call. */
-  died(guilty: boolean): void;
+  died(guilty: boolean, reason: string): void;
 }
 
 /** One worker thread with the calls it owes answers to, in the order it works on them. */
@@ -39,7 +39,7 @@ export class OnnxThread {
       const owed = [...this.calls.values()];
       this.calls.clear();
       onDeath(reason);
-      owed.reverse().forEach((call, i) => call.died(i === owed.length - 1));
+      owed.reverse().forEach((call, i) => call.died(i === owed.length - 1, reason));
     });
   }
 

@@ -1,0 +1,110 @@
+import { hostname } from 'node:os';
+import { Inject, Module, type OnApplicationBootstrap, type OnModuleDestroy, type OnModuleInit } from '@nestjs/common';
+import { ModuleRef } from '@nestjs/core';
+import { Clock, Ids } from '../kernel/index.js';
+import { ModelStore } from '../models/index.js';
+import { ModelsModule } from '../models/models.module.js';
+import type { SettingsOf } from '../platform/config/index.js';
+import { log, ReadinessRegistry } from '../platform/observability/index.js';
+import { OpenInferenceController } from './adapters/http/open-inference.controller.js';
+import { Gateway } from './gateway.js';
+import { LateSink } from './late-sink.js';
+import { Loop } from './loop.js';
+import { Mirror } from './mirror.js';
+import { AnswerSink, BackgroundEngine, GatewayRegister, RouteStore, ServingEngine } from './ports.js';
+import { RouteSync, type RouteSyncParts, type SyncObserver } from './route-sync.js';
+import { RouteTable } from './route-table.js';
+import { ServingModule } from './serving.module.js';
+import { servingSettings } from './settings.js';
+
+type Settings = SettingsOf<typeof servingSettings>;
+
+const logging: SyncObserver = {
+  swapped: (model, { stable, candidate, weight, mirror, epoch }) =>
+    log.info({ model, stable, candidate, weight, mirror, epoch }, 'route in force'),
+  versionFailed: (model, digest, error) => log.error({ model, digest, err: error }, 'version cannot be served'),
+  storeAway: (error) => log.warn({ err: error }, 'routes cannot be read; the last known ones stay in force'),
+  storeBack: () => log.info('routes can be read again'),
+};
+
+/** The built-in data plane. Needs an `AnswerSink` somewhere in the application: telemetry provides it. */
+@Module({
+  imports: [ServingModule, ModelsModule],
+  controllers: [OpenInferenceController],
+  providers: [
+    RouteTable,
+    LateSink,
+    {
+      provide: Mirror,
+      inject: [BackgroundEngine, LateSink, servingSettings.token],
+      useFactory: (background: BackgroundEngine, sink: LateSink, settings: Settings) =>
+        new Mirror(background, sink, settings.mirrorQueueLimit),
+    },
+    {
+      provide: Gateway,
+      inject: [RouteTable, ServingEngine, Mirror, LateSink, Clock, Ids, servingSettings.token],
+      useFactory: (
+        table: RouteTable,
+        engine: ServingEngine,
+        mirror: Mirror,
+        sink: LateSink,
+        clock: Clock,
+        ids: Ids,
+        { maxRows }: Settings,
+      ) => new Gateway({ table, engine, mirror, sink, clock, ids, maxRows }),
+    },
+    {
+      provide: RouteSync,
+      inject: [RouteStore, ModelStore, GatewayRegister, ServingEngine, BackgroundEngine, RouteTable, Clock, Ids],
+      useFactory: (
+        routes: RouteStore,
+        models: ModelStore,
+        register: GatewayRegister,
+        serving: ServingEngine,
+        background: BackgroundEngine,
+        table: RouteTable,
+        clock: Clock,
+        ids: Ids,
+      ) => {
+        const instance = `${hostname()}/${ids.next()}`;
+        const parts: RouteSyncParts = {
+          ...{ instance, routes, models, register, serving, background, table, clock },
+          observer: logging,
+        };
+        return new RouteSync(parts);
+      },
+    },
+  ],
+  exports: [Gateway],
+})
+export class GatewayModule implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
+  private readonly loops: readonly Loop[];
+
+  constructor(
+    private readonly moduleRef: ModuleRef,
+    private readonly sync: RouteSync,
+    private readonly sink: LateSink,
+    private readonly readiness: ReadinessRegistry,
+    @Inject(servingSettings.token) settings: Settings,
+  ) {
+    this.loops = [
+      new Loop(settings.routeIntervalMs, () => this.sync.pass()),
+      new Loop(settings.heartbeatMs, () => this.sync.report()),
+    ];
+  }
+
+  onModuleInit(): void {
+    this.readiness.register('gateway', () => this.sync.ready());
+  }
+
+  onApplicationBootstrap(): void {
+    // Telemetry is downstream, so it cannot be imported here; the application brings it.
+    this.sink.connect(this.moduleRef.get(AnswerSink, { strict: false }));
+    for (const loop of this.loops) loop.start();
+  }
+
+  async onModuleDestroy(): Promise<void> {
+    await Promise.all(this.loops.map((loop) => loop.stop()));
+    await this.sync.leave();
+  }
+}

@@ -1,0 +1,3 @@
+export * from './builders.js';
+export * from './fakes.js';
+export * from './onnx-model.js';
