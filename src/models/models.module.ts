@@ -68,6 +68,14 @@ import { modelsSettings } from './settings.js';
       ) => new ApplyModel({ models, versions, champions, artifacts, admission, facts, audit, unitOfWork, clock }),
     },
   ],
-  exports: [ModelStore, VersionCatalog, ChampionHistory, ChangeLock, ArtifactStore, VersionRegistration],
+  exports: [
+    ModelStore,
+    VersionCatalog,
+    ChampionHistory,
+    ChangeLock,
+    ArtifactStore,
+    ModelAdmission,
+    VersionRegistration,
+  ],
 })
 export class ModelsModule {}

@@ -2,4 +2,3 @@ export * from './log.js';
 export * from './metrics.js';
 export * from './readiness.js';
 export * from './settings.js';
-export * from './observability.module.js';
