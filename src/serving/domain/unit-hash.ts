@@ -1,3 +1,5 @@
+const { imul } = Math;
+
 /**
  * Uniform on [0, 1), decided by the texts alone: the same texts always give the same number, different ones independent
  * numbers. MurmurHash3 (x86, 32 bit; Austin Appleby, public domain) over the UTF-16 code units, texts kept apart by a
@@ -8,14 +10,14 @@ export function unitHash(...texts: readonly string[]): number {
   let hash = 0x9747b28c;
   const pairs = text.length >> 1;
   for (let i = 0; i < pairs; i += 1) {
-    hash = Math.imul(rotate(hash ^ scramble(text.charCodeAt(2 * i) | (text.charCodeAt(2 * i + 1) << 16)), 13), 5) + 0xe6546b64;
+    hash = imul(rotate(hash ^ scramble(text.charCodeAt(2 * i) | (text.charCodeAt(2 * i + 1) << 16)), 13), 5) + 0xe6546b64;
   }
   if (text.length % 2 === 1) hash ^= scramble(text.charCodeAt(text.length - 1));
   return finalise(hash ^ (2 * text.length)) / 4_294_967_296;
 }
 
 function scramble(block: number): number {
-  return Math.imul(rotate(Math.imul(block, 0xcc9e2d51), 15), 0x1b873593);
+  return imul(rotate(imul(block, 0xcc9e2d51), 15), 0x1b873593);
 }
 
 function rotate(value: number, bits: number): number {
@@ -24,7 +26,7 @@ function rotate(value: number, bits: number): number {
 
 function finalise(hash: number): number {
   let mixed = hash;
-  mixed = Math.imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
-  mixed = Math.imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
+  mixed = imul(mixed ^ (mixed >>> 16), 0x85ebca6b);
+  mixed = imul(mixed ^ (mixed >>> 13), 0xc2b2ae35);
   return (mixed ^ (mixed >>> 16)) >>> 0;
 }
