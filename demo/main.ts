@@ -10,6 +10,7 @@ import { ControlPlane } from './control-plane.js';
 import { readTestImages } from './images.js';
 import { endLeftovers } from './leftovers.js';
 import { ScenarioProblem, type Stage } from './loop.js';
+import { artifactFile } from './measure.js';
 import { trainedReference, type TrainedReference } from './reference.js';
 import { scenariosFor, SCENARIOS } from './scenarios/index.js';
 import type { Scenario } from './scenarios/scenario.js';
@@ -132,7 +133,7 @@ async function setTheStage(
     images,
     chaos: new Chaos(options.killSeed, controlPlane, view),
     unseenFrom: SERVED_IMAGES,
-    artifact: (wanted) => join(folder, 'artifacts', 'sha256', wanted.replace('sha256:', '')),
+    artifact: (wanted) => artifactFile(join(folder, 'artifacts'), wanted),
     memory: new Map(),
   };
 }

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
 import { PIXELS, SIDE } from './images.js';
 
@@ -22,4 +23,10 @@ export async function accuracyOf(file: string, rows: { pixels: Float32Array; lab
   }
   await session.release();
   return right / rows.labels.length;
+}
+
+/** Where the control plane's artifact folder keeps the bytes with this digest. */
+export function artifactFile(folder: string, digest: string): string {
+  const hex = digest.replace('sha256:', '');
+  return join(folder, 'sha256', hex.slice(0, 2), hex);
 }
