@@ -1,6 +1,6 @@
 import type { Digest } from '../kernel/index.js';
 import type { ModelSpec } from '../models/index.js';
-import type { Candidate, MeasuredEvaluation } from './domain/candidate.js';
+import type { Candidate, EvaluationOutcome } from './domain/candidate.js';
 
 export abstract class CandidateStore {
   abstract find(id: string): Promise<Candidate | null>;
@@ -9,6 +9,11 @@ export abstract class CandidateStore {
   abstract list(model: string): Promise<Candidate[]>;
   /** Pending and Evaluating ones of every model. */
   abstract listUnfinished(): Promise<Candidate[]>;
+  /**
+   * All candidates of a trigger, in the order of their ids. Must be called inside a unit of work: until it ends, nobody
+   * else gets or saves them, so that the last of several refusals knows that it is the last.
+   */
+  abstract ofTriggerExclusively(trigger: string): Promise<Candidate[]>;
   /** Inserts (revision 0, idempotent by id) or saves with optimistic revision. @throws RevisionConflict */
   abstract save(candidate: Candidate): Promise<Candidate>;
 }
@@ -20,11 +25,6 @@ export interface EvaluationRequest {
   readonly versions: { readonly candidate: Digest; readonly reference: Digest; readonly champion: Digest };
   readonly holdout: Digest;
 }
-
-export type EvaluationOutcome =
-  | { readonly kind: 'measured'; readonly evaluation: MeasuredEvaluation }
-  /** It cannot even be measured: it does not load, breaks its contract, or goes beyond the limits. */
-  | { readonly kind: 'refused'; readonly reasons: readonly string[] };
 
 /** Measures a candidate beside its reference and the champion, where it can do no harm. */
 export abstract class Evaluator {

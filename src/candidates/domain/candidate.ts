@@ -68,6 +68,12 @@ export interface MeasuredEvaluation extends Evaluation {
   readonly paired: PairedCounts | null;
 }
 
+/** What came of measuring a candidate. */
+export type EvaluationOutcome =
+  | { readonly kind: 'measured'; readonly evaluation: MeasuredEvaluation }
+  /** It cannot even be measured: it does not load, breaks its contract, or goes beyond the limits. */
+  | { readonly kind: 'refused'; readonly reasons: readonly string[] };
+
 export type CandidateStatus =
   | { readonly phase: 'Pending' }
   | {
