@@ -1,7 +1,9 @@
 import { type Digest, NotFound } from '../../kernel/index.js';
 import { type Model, ModelStore, type TelemetrySettings } from '../../models/index.js';
+import type { Answer } from '../../serving/index.js';
 import { type AdmittedEvent, admit, type ModelView, viewOf } from '../domain/admit.js';
 import type { InferenceEvent } from '../domain/event.js';
+export { FakeBatchLedger } from './fake-batch-ledger.js';
 
 /** A digest of one repeated hex digit. */
 export function digestOf(digit: string): Digest {
@@ -106,4 +108,23 @@ export function admitted(event: InferenceEvent, now: Date = event.at, view: Mode
   const result = admit(event, view, now);
   if ('bad' in result) throw new TypeError(result.bad.detail);
   return result.ok;
+}
+
+/** An answer of the gateway, unique by `n`. */
+export function anAnswer(n: number, fields: Partial<Answer> = {}): Answer {
+  return {
+    requestId: `r${n}`,
+    model: 'toy',
+    version: digestOf('a'),
+    arm: 'stable',
+    at: new Date(T0.getTime() + n),
+    latencyMs: 1,
+    error: null,
+    input: Float32Array.of(n, 1, 2, 3),
+    features: { mean: n, std: 1 },
+    prediction: n % 3,
+    confidence: 0.9,
+    shadow: null,
+    ...fields,
+  };
 }

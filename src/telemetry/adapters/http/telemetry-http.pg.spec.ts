@@ -1,0 +1,152 @@
+import { Module } from '@nestjs/common';
+import { APP_FILTER, APP_GUARD, APP_PIPE, NestFactory } from '@nestjs/core';
+import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { AuthGuard } from '../../../platform/http/auth.guard.js';
+import { configureHttp, httpSettings, newFastifyAdapter, TokenStore, validationPipe } from '../../../platform/http/index.js';
+import { ProblemFilter } from '../../../platform/http/problem.filter.js';
+import { FakeTokenStore } from '../../../platform/http/testing/index.js';
+import { Clock } from '../../../kernel/index.js';
+import { FakeClock } from '../../../kernel/testing/index.js';
+import { ModelStore } from '../../../models/index.js';
+import { ConfigModule, parseSettings } from '../../../platform/config/index.js';
+import { Database } from '../../../platform/postgres/index.js';
+import { openTestDatabase, type TestDatabase } from '../../../platform/postgres/testing/index.js';
+import { ModelViews } from '../../model-views.js';
+import { telemetryPersistence } from '../../persistence.js';
+import { BatchLedger, DeadLetterStore, LabelIntake, WindowStore } from '../../ports.js';
+import { telemetrySettings } from '../../settings.js';
+import { TelemetryIntake } from '../../telemetry-intake.js';
+import { digestOf, FakeModelStore, T0 } from '../../testing/index.js';
+import { PostgresBatchLedger } from '../postgres/postgres-batch-ledger.js';
+import { PostgresDeadLetterStore } from '../postgres/postgres-dead-letter-store.js';
+import { PostgresLabelIntake } from '../postgres/postgres-label-intake.js';
+import { PostgresWindowStore } from '../postgres/postgres-window-store.js';
+import { EventsController } from './events.controller.js';
+import { LabelsController } from './labels.controller.js';
+import { TelemetryController } from './telemetry.controller.js';
+
+const settings = parseSettings([httpSettings, telemetrySettings], { RATCHET_TELEMETRY_MAX_BODY_BYTES: '2000000' });
+let test: TestDatabase;
+let app: NestFastifyApplication;
+let intake: TelemetryIntake;
+
+async function makeApp(db: Database): Promise<NestFastifyApplication> {
+  const clock = new FakeClock(new Date(T0.getTime() + 60_000));
+  const models = new FakeModelStore();
+  @Module({
+    imports: [ConfigModule.forRoot(settings)],
+    controllers: [EventsController, LabelsController, TelemetryController],
+    providers: [
+      { provide: Database, useValue: db },
+      { provide: Clock, useValue: clock },
+      { provide: ModelStore, useValue: models },
+      { provide: WindowStore, useClass: PostgresWindowStore },
+      { provide: LabelIntake, useClass: PostgresLabelIntake },
+      { provide: DeadLetterStore, useClass: PostgresDeadLetterStore },
+      { provide: BatchLedger, useClass: PostgresBatchLedger },
+      {
+        provide: TelemetryIntake,
+        inject: [BatchLedger],
+        useFactory: (ledger: BatchLedger) =>
+          new TelemetryIntake(ledger, new ModelViews(models, clock), clock, settings.of(telemetrySettings)),
+      },
+      { provide: TokenStore, useClass: FakeTokenStore },
+      { provide: APP_GUARD, useClass: AuthGuard },
+      { provide: APP_FILTER, useClass: ProblemFilter },
+      { provide: APP_PIPE, useFactory: validationPipe },
+    ],
+  })
+  class TestModule {}
+  const http = settings.of(httpSettings);
+  const made = await NestFactory.create<NestFastifyApplication>(TestModule, newFastifyAdapter(http), { logger: false });
+  await configureHttp(made, http);
+  await made.init();
+  await made.getHttpAdapter().getInstance().ready();
+  return made;
+}
+
+beforeAll(async () => {
+  test = await openTestDatabase([telemetryPersistence]);
+  app = await makeApp(test.db);
+  intake = app.get(TelemetryIntake);
+  intake.start();
+});
+afterAll(async () => {
+  await intake.stop();
+  await app.close();
+  await test.close();
+});
+beforeEach(() => test.db.query('TRUNCATE telemetry.dead_letter, telemetry.answer, telemetry."window" RESTART IDENTITY'));
+
+const event = (n: number, fields: object = {}): object => ({
+  ...{ schema: 'ratchet.dev/inference/v1', requestId: `r${n}`, model: 'toy', version: digestOf('a'), arm: 'stable' },
+  ...{ at: T0.getTime() + n, latencyMs: 2, prediction: 1, confidence: 0.5, features: { mean: 1 }, ...fields },
+});
+const post = (url: string, payload: string | object) =>
+  app.inject({ method: 'POST', url: `/api/v1/${url}`, payload, headers: { 'content-type': 'application/json' } });
+const get = (url: string) => app.inject({ url: `/api/v1/${url}` });
+const letters = async () => (await get('telemetry/dead-letters')).json<{ items: Record<string, never>[] }>().items;
+
+describe('POST /api/v1/telemetry/events', () => {
+  it('takes one event or many, and they are counted when it answers', async () => {
+    const one = await post('telemetry/events', event(1));
+    expect([one.statusCode, one.json()]).toEqual([202, { accepted: 1, rejected: 0 }]);
+    const many = await post('telemetry/events', [event(2), event(3), event(3), { bad: 1 }]);
+    expect(many.json()).toEqual({ accepted: 3, rejected: 1 });
+    const { items } = (await get('models/toy/windows')).json<{ items: object[] }>();
+    expect(items).toMatchObject([
+      { model: 'toy', requests: 3, errors: 0, predictions: { '1': 3 }, start: T0.toISOString(), latencyMs: { p95: expect.closeTo(2, 1) } },
+    ]);
+    expect((await get(`models/toy/windows?version=${digestOf('b')}`)).json()).toEqual({ items: [] });
+  });
+
+  it.each([
+    ['no JSON', '{"schema":', { class: 'not-json', detail: 'is not JSON' }],
+    ['NaN', JSON.stringify(event(1)).replace('"latencyMs":2', '"latencyMs":NaN'), { class: 'not-json', detail: 'is not JSON: NaN is no JSON number' }],
+    ['no model', event(1, { model: undefined }), { class: 'field', detail: 'model is missing' }],
+    ['an unknown model', event(1, { model: 'ghost' }), { class: 'unknown-model', detail: 'there is no such model' }],
+  ])('keeps an event with %s as a dead letter with its reason', async (_, body, reason) => {
+    const answer = await post('telemetry/events', body);
+    expect(answer.statusCode).toBe(202);
+    const text = typeof body === 'string' ? body : JSON.stringify(body);
+    expect(await letters()).toMatchObject([
+      { topic: 'in-process', partition: 0, reason, sizeBytes: text.length, sha256: expect.stringMatching(/^sha256:/) as unknown },
+    ]);
+  });
+
+  it('answers 413 to a body of 10 MB and keeps its hash and head', async () => {
+    const answer = await post('telemetry/events', JSON.stringify(event(1, { note: 'x'.repeat(10_000_000) })));
+    expect(answer.statusCode).toBe(413);
+    const [letter] = await letters();
+    expect(letter).toMatchObject({ topic: 'http', offset: null, reason: { class: 'too-large' } });
+    expect(letter?.['head']).toHaveLength(4096);
+  });
+
+  it('goes on after garbage', async () => {
+    await post('telemetry/events', '[[[[');
+    await post('telemetry/events', `[${'['.repeat(50_000)}${']'.repeat(50_000)}]`);
+    expect((await post('telemetry/events', event(9))).json()).toEqual({ accepted: 1, rejected: 0 });
+    expect(await letters()).toHaveLength(2);
+  });
+});
+
+describe('POST /api/v1/models/:model/labels', () => {
+  it('joins labels that come before and after their answers', async () => {
+    expect((await post('models/toy/labels', { labels: [{ requestId: 'r1', label: 1 }] })).statusCode).toBe(202);
+    await post('telemetry/events', [event(1), event(2)]);
+    await post('models/toy/labels', { labels: [{ requestId: 'r2', label: 0 }] });
+    const { items } = (await get('models/toy/windows')).json<{ items: object[] }>();
+    expect(items).toMatchObject([{ labelled: 2, correct: 1 }]);
+  });
+
+  it.each([
+    ['an unknown model', 'models/ghost/labels', { labels: [{ requestId: 'r', label: 1 }] }, 404],
+    ['no labels', 'models/toy/labels', { labels: [] }, 400],
+    ['more than 1,000', 'models/toy/labels', { labels: Array.from({ length: 1001 }, (_, i) => ({ requestId: `${i}`, label: 1 })) }, 400],
+    ['a label that is no number', 'models/toy/labels', { labels: [{ requestId: 'r', label: 'cat' }] }, 400],
+    ['NUL in an id', 'models/toy/labels', { labels: [{ requestId: 'a\0', label: 1 }] }, 400],
+  ])('refuses %s', async (_, url, body, status) => {
+    expect((await post(url, body)).statusCode).toBe(status);
+  });
+});
