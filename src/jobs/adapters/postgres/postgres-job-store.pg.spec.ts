@@ -1,0 +1,57 @@
+import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { schemaDrift } from '../../../platform/postgres/index.js';
+import { openTestDatabase, type TestDatabase } from '../../../platform/postgres/testing/index.js';
+import { jobsPersistence } from '../../persistence.js';
+import { pendingJob, reportOf, runningJob, SNAPSHOT, T0 } from '../../testing/jobs.js';
+import { PostgresJobStore } from './postgres-job-store.js';
+
+describe('PostgresJobStore', () => {
+  let test: TestDatabase;
+  let store: PostgresJobStore;
+
+  beforeAll(async () => {
+    test = await openTestDatabase([jobsPersistence]);
+    store = new PostgresJobStore(test.db);
+  }, 60_000);
+  afterAll(() => test.close());
+
+  it('gives back a job as it was saved, in every phase', async () => {
+    const saved = await store.save(pendingJob());
+    expect(saved).toMatchObject({ ...pendingJob(), revision: 1, updatedAt: expect.anything() });
+    const running = await store.save({ ...saved, status: runningJob().status });
+    expect(running.status).toEqual(runningJob().status);
+    const attempt = running.status.attempt;
+    const ended = await store.save({
+      ...running,
+      status: {
+        ...{ phase: 'Succeeded', attempt, snapshot: SNAPSHOT, finishedAt: T0, runnerSeconds: 1.5 },
+        ...{ candidates: [], reference: null, report: reportOf(), failures: [] },
+      },
+    });
+    expect((await store.require('digits-t1-job')).status).toEqual(ended.status);
+  });
+
+  it('lists what is unfinished and what belongs to a model', async () => {
+    await store.save(pendingJob({}, 'digits-t2-job'));
+    expect((await store.listUnfinished()).map((job) => job.id)).toEqual(['digits-t2-job']);
+    expect((await store.list('digits')).map((job) => job.id)).toEqual(['digits-t2-job', 'digits-t1-job']);
+    expect(await store.list('other')).toEqual([]);
+  });
+
+  it('lets only one at a time count and admit', async () => {
+    await expect(store.countRunningExclusively()).rejects.toThrow('unit of work');
+    const admit = (id: string) =>
+      test.db.run(async () => {
+        if ((await store.countRunningExclusively()) >= 1) return false;
+        const job = await store.save(pendingJob({}, id));
+        await store.save({ ...job, status: runningJob().status });
+        return true;
+      });
+    const admitted = await Promise.all(['a-t1-job', 'b-t1-job', 'c-t1-job'].map(admit));
+    expect(admitted.filter(Boolean)).toHaveLength(1);
+  });
+
+  it('has the schema that its entity describes', async () => {
+    expect(await schemaDrift(test.db.dataSource)).toEqual([]);
+  });
+});
