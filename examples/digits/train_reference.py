@@ -85,45 +85,47 @@ def read_mnist(folder: Path, part: str):
 
 
 class ResidualNet:
-    """Built lazily so that `--help` needs no torch."""
+    """Convolutions without bias and a head that sees only the direction of its features: scaling the image scales every
+    activation and changes no answer. Built lazily so that `--help` needs no torch.
+    """
 
     def __new__(cls):
+        import torch
         from torch import nn
-
-        def block(inside: int, outside: int) -> nn.Module:
-            return Residual(
-                nn.Sequential(
-                    nn.Conv2d(inside, outside, 3, 1, 1, bias=False),
-                    nn.BatchNorm2d(outside),
-                    nn.ReLU(),
-                    nn.Conv2d(outside, outside, 3, 1, 1, bias=False),
-                    nn.BatchNorm2d(outside),
-                ),
-                nn.Sequential(nn.Conv2d(inside, outside, 1, bias=False), nn.BatchNorm2d(outside))
-                if inside != outside
-                else nn.Identity(),
-            )
+        from torch.nn import functional
 
         class Residual(nn.Module):
-            def __init__(self, body: nn.Module, shortcut: nn.Module) -> None:
+            def __init__(self, inside: int, outside: int) -> None:
                 super().__init__()
-                self.body, self.shortcut = body, shortcut
+                self.first = nn.Conv2d(inside, outside, 3, 1, 1, bias=False)
+                self.second = nn.Conv2d(outside, outside, 3, 1, 1, bias=False)
+                self.shortcut = nn.Conv2d(inside, outside, 1, bias=False) if inside != outside else None
+                with torch.no_grad():
+                    self.second.weight *= 0.5
 
             def forward(self, x):
-                return (self.body(x) + self.shortcut(x)).relu()
+                straight = x if self.shortcut is None else self.shortcut(x)
+                return (self.second(self.first(x).relu()) + straight).relu()
 
-        a, b, c = FEATURES
-        return nn.Sequential(
-            nn.Conv2d(1, a, 5, 3, 2, bias=False),
-            nn.BatchNorm2d(a),
-            nn.ReLU(),
-            block(a, a),
-            block(a, b),
-            block(b, c),
-            nn.AdaptiveAvgPool2d(1),
-            nn.Flatten(),
-            nn.Linear(c, 10),
-        )
+        class Net(nn.Module):
+            def __init__(self) -> None:
+                super().__init__()
+                a, b, c = FEATURES
+                self.stem = nn.Conv2d(1, a, 5, 3, 2, bias=False)
+                self.blocks = nn.ModuleList([Residual(a, a), Residual(a, b), Residual(b, c)])
+                self.head = nn.Linear(c, 10)
+                for layer in self.modules():
+                    if isinstance(layer, nn.Conv2d):
+                        nn.init.kaiming_normal_(layer.weight)
+                nn.init.normal_(self.head.weight, std=1.0)
+
+            def forward(self, x):
+                x = self.stem(x).relu()
+                for block in self.blocks:
+                    x = block(x)
+                return self.head(functional.normalize(x.mean(dim=(2, 3)), dim=1, eps=0.0))
+
+        return Net()
 
 
 def fit(model, images, labels, epochs: float, seed: int, batch: int = 128) -> None:
@@ -158,7 +160,7 @@ def fit(model, images, labels, epochs: float, seed: int, batch: int = 128) -> No
 
 
 def export(model) -> bytes:
-    """The network as ONNX, operator set 17, with batch norm folded into the convolutions and a free batch."""
+    """The network as ONNX, operator set 17, with a free batch."""
     import onnx
     from onnx import TensorProto, helper, numpy_helper
 
@@ -168,17 +170,12 @@ def export(model) -> bytes:
         weights.append(numpy_helper.from_array(value.detach().contiguous().numpy(), name))
         return name
 
-    def conv(name: str, x: str, convolution, norm) -> str:
-        import torch
-
-        scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
-        kernel = convolution.weight * scale[:, None, None, None]
-        bias = norm.bias - norm.running_mean * scale
-        size, stride = convolution.kernel_size[0], convolution.stride[0]
+    def conv(name: str, x: str, layer) -> str:
+        size, stride = layer.kernel_size[0], layer.stride[0]
         nodes.append(
             helper.make_node(
                 "Conv",
-                [x, weight(f"{name}.weight", kernel), weight(f"{name}.bias", bias)],
+                [x, weight(f"{name}.weight", layer.weight)],
                 [f"{name}.out"],
                 name=name,
                 kernel_shape=[size, size],
@@ -192,15 +189,16 @@ def export(model) -> bytes:
         nodes.append(helper.make_node(operator, inputs, [output or f"{name}.out"], name=name, **attributes))
         return output or f"{name}.out"
 
-    x = simple("Relu", "stem.relu", [conv("stem", "input", model[0], model[1])])
-    for number, block in enumerate(list(model)[3:6], start=1):
-        name, body = f"block{number}", block.body
-        y = simple("Relu", f"{name}.relu1", [conv(f"{name}.conv1", x, body[0], body[1])])
-        y = conv(f"{name}.conv2", y, body[3], body[4])
-        shortcut = x if not len(list(block.shortcut.children())) else conv(f"{name}.shortcut", x, *block.shortcut)
-        x = simple("Relu", f"{name}.relu2", [simple("Add", f"{name}.add", [y, shortcut])])
+    x = simple("Relu", "stem.relu", [conv("stem", "input", model.stem)])
+    for number, block in enumerate(model.blocks, start=1):
+        name = f"block{number}"
+        y = simple("Relu", f"{name}.relu1", [conv(f"{name}.conv1", x, block.first)])
+        y = conv(f"{name}.conv2", y, block.second)
+        straight = x if block.shortcut is None else conv(f"{name}.shortcut", x, block.shortcut)
+        x = simple("Relu", f"{name}.relu2", [simple("Add", f"{name}.add", [y, straight])])
     x = simple("Flatten", "flatten", [simple("GlobalAveragePool", "pool", [x])], axis=1)
-    head = [x, weight("head.weight", model[8].weight), weight("head.bias", model[8].bias)]
+    x = simple("LpNormalization", "direction", [x], axis=1, p=2)
+    head = [x, weight("head.weight", model.head.weight), weight("head.bias", model.head.bias)]
     simple("Gemm", "head", head, "logits", transB=1)
     graph = helper.make_graph(
         nodes,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -61,7 +62,9 @@ def read_rows(path: Path, expected: DataFile, contract: ModelContract) -> tuple[
     except OSError as error:
         raise DataUnusable(f"The data file {path} cannot be read: {error.strerror}") from error
     if digest != expected.digest:
-        raise DataUnusable(f"The data file {path} is not the one that was asked for", [f"{digest} != {expected.digest}"])
+        raise DataUnusable(
+            f"The data file {path} is not the one that was asked for", [f"{digest} != {expected.digest}"]
+        )
     table = _table(path)
     faults = _column_faults(table, contract.input.width)
     if faults:
@@ -70,7 +73,7 @@ def read_rows(path: Path, expected: DataFile, contract: ModelContract) -> tuple[
     return _usable(rows, contract, expected.rows)
 
 
-def _table(path: Path) -> pa.Table:
+def _table(path: Path) -> Any:
     source = pa.memory_map(str(path))
     try:
         return ipc.open_file(source).read_all()
@@ -82,7 +85,7 @@ def _table(path: Path) -> pa.Table:
         raise DataUnusable(f"The data file {path} is no Arrow file or stream: {error}") from error
 
 
-def _column_faults(table: pa.Table, width: int) -> list[str]:
+def _column_faults(table: Any, width: int) -> list[str]:
     needed = ("request_id", "input", "prediction", "label", "stratum")
     faults = [f"column {name} is missing" for name in needed if name not in table.column_names]
     if "input" in table.column_names:
@@ -97,7 +100,7 @@ def _column_faults(table: pa.Table, width: int) -> list[str]:
     return faults
 
 
-def _rows(table: pa.Table, contract: ModelContract) -> Rows:
+def _rows(table: Any, contract: ModelContract) -> Rows:
     column = table.column("input").combine_chunks()
     if isinstance(column, pa.ChunkedArray):
         column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
@@ -114,10 +117,8 @@ def _rows(table: pa.Table, contract: ModelContract) -> Rows:
     )
 
 
-def _doubles(table: pa.Table, name: str) -> Doubles:
-    return np.array(
-        [np.nan if value is None else value for value in table.column(name).to_pylist()], dtype=np.float64
-    )
+def _doubles(table: Any, name: str) -> Doubles:
+    return np.array([np.nan if value is None else value for value in table.column(name).to_pylist()], dtype=np.float64)
 
 
 def _usable(rows: Rows, contract: ModelContract, requested: int) -> tuple[Rows, list[str]]:

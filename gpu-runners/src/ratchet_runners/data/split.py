@@ -25,7 +25,7 @@ class Split:
 def split_rows(rows: Rows, seed: int, select: float = 0.12, held_back: float = 0.12) -> Split:
     """Splits rows; equal request ids (a request that was sampled twice) always end up on the same side."""
     keys = np.array([_fraction(name, f"side-{seed}") for name in rows.request_id], dtype=np.float64)
-    order = np.lexsort((np.arange(len(rows)), [_fraction(name, f"order-{seed}") for name in rows.request_id]))
+    order = np.argsort(np.array([_fraction(name, f"order-{seed}") for name in rows.request_id]), kind="stable")
     side = keys[order]
     return Split(
         train=order[side >= select + held_back],
@@ -35,7 +35,7 @@ def split_rows(rows: Rows, seed: int, select: float = 0.12, held_back: float = 0
 
 
 def with_replay(rows: Rows, positions: Indices, total: int, replay_share: float) -> Indices:
-    """Up to `total` of `positions`, in their order, with this share of replay rows; either kind fills in for the other."""
+    """Up to `total` of `positions`, in their order, with this share of replay; either kind fills in for the other."""
     replay = positions[rows.replay[positions]]
     fresh = positions[~rows.replay[positions]]
     wanted_replay = min(len(replay), max(round(total * replay_share), total - len(fresh)))

@@ -15,9 +15,9 @@ class Distil(Document):
         default="reference", description="Weights that the student starts from: the old reference's or the teacher's"
     )
     minimum_rows: int = Field(default=64, ge=8)
-    epochs: int = Field(default=3, ge=1, le=1000)
-    batch_size: int = Field(default=64, ge=1, le=4096)
-    learning_rate: float = Field(default=2e-3, gt=0, le=1)
+    epochs: int = Field(default=5, ge=1, le=1000)
+    batch_size: int = Field(default=32, ge=1, le=4096)
+    learning_rate: float = Field(default=4e-3, gt=0, le=1)
     temperature: float = Field(default=3.0, ge=1, le=20)
     alpha: float = Field(default=0.9, ge=0, le=1, description="Weight of the soft targets where a row has a label")
     replay_share: float = Field(default=0.25, ge=0, lt=1, description="Largest share of older rows in an epoch")

@@ -20,7 +20,8 @@ def schemas() -> dict[str, dict[str, Any]]:
         "report.v1": Report,
         "error.v1": Failure,
         "progress.v1": ProgressEvent,
-    } | {f"{recipe}.v1": parameters for recipe, parameters in PARAMETERS.items()}
+        **{f"{recipe}.v1": parameters for recipe, parameters in PARAMETERS.items()},
+    }
     return {
         f"{name}.json": {
             "$schema": "https://json-schema.org/draft/2020-12/schema",

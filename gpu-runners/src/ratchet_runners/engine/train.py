@@ -1,4 +1,4 @@
-"""One training loop for all techniques: batches in a fixed order, a falling rate, the best epoch kept, within a time."""
+"""One training loop for all: batches in a fixed order, a falling rate, the best epoch kept, within a time."""
 
 from __future__ import annotations
 
@@ -92,7 +92,9 @@ def _rate(step: int, total: int) -> float:
     return max(0.02, 0.5 * (1 + math.cos(math.pi * (step - warm_up) / max(1, total - warm_up))))
 
 
-def answers(module: GraphModule, rows: np.ndarray[tuple[int, ...], np.dtype[np.float32]], batch: int = 256) -> torch.Tensor:
+def answers(
+    module: GraphModule, rows: np.ndarray[tuple[int, ...], np.dtype[np.float32]], batch: int = 256
+) -> torch.Tensor:
     """Outputs for all rows, without gradients."""
     with torch.no_grad():
         parts = [module(torch.from_numpy(rows[start : start + batch])) for start in range(0, len(rows), batch)]

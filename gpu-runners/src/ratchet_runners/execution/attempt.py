@@ -8,6 +8,7 @@ import sys
 import time
 from importlib import metadata
 from pathlib import Path
+from typing import Literal
 
 import onnx
 
@@ -53,7 +54,7 @@ def run_attempt(job: Job, job_path: Path, output: Output, progress: Progress, st
     progress.tell("write", 0.5, "")
     artifacts = _write_artifacts(made, job, output)
     report = Report(
-        schema_="ratchet.dev/report/v1",
+        schema="ratchet.dev/report/v1",
         job=job.job,
         attempt=job.attempt,
         outcome="candidate" if made.candidate is not None else "no-candidate",
@@ -70,9 +71,7 @@ def run_attempt(job: Job, job_path: Path, output: Output, progress: Progress, st
         steps=made.steps,
         versions=_versions(),
         seed=job.seed,
-        command=shlex.join(
-            ["python", "-m", "ratchet_runners", "run", job_path.name, "--output", output.folder.name]
-        ),
+        command=shlex.join(["python", "-m", "ratchet_runners", "run", job_path.name, "--output", output.folder.name]),
         wall_seconds=round(time.monotonic() - started, 3),
         peak_rss_bytes=peak_rss_bytes(),
     )
@@ -83,19 +82,24 @@ def run_attempt(job: Job, job_path: Path, output: Output, progress: Progress, st
 
 def _write_artifacts(made: Made, job: Job, output: Output) -> tuple[ReportedArtifact, ...]:
     artifacts: list[ReportedArtifact] = []
-    parent = job.artifacts.reference.digest
-    for file, kind, model in (
-        ("candidate.onnx", "compressed", made.candidate),
-        ("reference.onnx", "reference", made.reference),
-    ):
-        if model is not None:
-            content = serialise(model)
-            output.write(file, content)
-            artifacts.append(
-                ReportedArtifact(
-                    file=file, digest=digest_of_bytes(content), kind=kind, parent=parent, size_bytes=len(content)
-                )
+
+    def write(file: str, kind: Literal["compressed", "reference"], model: onnx.ModelProto) -> None:
+        content = serialise(model)
+        output.write(file, content)
+        artifacts.append(
+            ReportedArtifact(
+                file=file,
+                digest=digest_of_bytes(content),
+                kind=kind,
+                parent=job.artifacts.reference.digest,
+                size_bytes=len(content),
             )
+        )
+
+    if made.candidate is not None:
+        write("candidate.onnx", "compressed", made.candidate)
+    if made.reference is not None:
+        write("reference.onnx", "reference", made.reference)
     return tuple(artifacts)
 
 

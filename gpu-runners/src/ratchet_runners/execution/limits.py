@@ -1,4 +1,7 @@
-"""Threads, time and memory. A native call cannot be interrupted, so a breach ends the process from a thread of its own."""
+"""Threads, time and memory.
+
+A native call cannot be interrupted, so a breach ends the process from a thread of its own.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +30,13 @@ class Terminated(RunnerFault):
 
 def limit_threads(threads: int) -> None:
     """Must come before the first import of numpy, onnxruntime or torch: they read these once."""
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS", "ARROW_IO_THREADS"):
+    for name in (
+        "OMP_NUM_THREADS",
+        "OPENBLAS_NUM_THREADS",
+        "MKL_NUM_THREADS",
+        "NUMEXPR_NUM_THREADS",
+        "ARROW_IO_THREADS",
+    ):
         os.environ[name] = str(threads)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("KMP_BLOCKTIME", "0")

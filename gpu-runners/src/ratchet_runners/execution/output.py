@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import errno
 import os
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 
 from ratchet_runners.documents.report import Failure
@@ -38,7 +38,9 @@ class Output:
 
     def fail(self, fault: RunnerFault) -> None:
         """Leaves `error.json`, one line. Never fails itself: the message is on stderr as well."""
-        line = Failure(code=fault.code, message=fault.message, faults=fault.faults).model_dump_json(by_alias=True) + "\n"
+        line = (
+            Failure(code=fault.code, message=fault.message, faults=fault.faults).model_dump_json(by_alias=True) + "\n"
+        )
         with contextlib.suppress(OSError, RunnerFault):
             for part in self.folder.glob(".*.part"):
                 part.unlink(missing_ok=True)
@@ -46,7 +48,7 @@ class Output:
 
 
 @contextlib.contextmanager
-def disk_full_is_a_limit(folder: Path) -> Iterator[None]:
+def disk_full_is_a_limit(folder: Path) -> Generator[None, None, None]:
     """Turns "no space left" and an exceeded quota into the fault that they are."""
     try:
         yield

@@ -71,9 +71,7 @@ class Progress:
         elapsed = time.monotonic() - self._started
         remaining = round(elapsed * (1 - done) / done, 1) if done >= 0.05 else None
         now = datetime.now(timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        event = ProgressEvent(
-            at=now, step=step, fraction=round(done, 4), message=message, remaining_seconds=remaining
-        )
+        event = ProgressEvent(at=now, step=step, fraction=round(done, 4), message=message, remaining_seconds=remaining)
         with disk_full_is_a_limit(self._path.parent), self._path.open("a", encoding="utf-8") as file:
             file.write(event.model_dump_json(by_alias=True) + "\n")
         self._last = time.monotonic()

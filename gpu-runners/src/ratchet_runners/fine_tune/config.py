@@ -12,9 +12,9 @@ class FineTune(Document):
 
     version: Literal[1] = 1
     minimum_labelled: int = Field(default=64, ge=8, description="Below so many labelled fresh rows it is refused")
-    epochs: int = Field(default=4, ge=1, le=1000)
+    epochs: int = Field(default=6, ge=1, le=1000)
     batch_size: int = Field(default=64, ge=1, le=4096)
-    learning_rate: float = Field(default=2e-3, gt=0, le=1)
+    learning_rate: float = Field(default=4e-3, gt=0, le=1)
     weight_decay: float = Field(default=1e-4, ge=0, le=1)
     replay_share: float = Field(default=0.25, ge=0, lt=1, description="Largest share of older rows in an epoch")
     augmentation: bool = Field(default=False, description="Shift images by up to two pixels while training")

@@ -69,7 +69,9 @@ def _external_fault(tensor: TensorProto) -> str:
     parts = PurePosixPath(location.replace("\\", "/"))
     if parts.is_absolute() or ".." in parts.parts or ":" in location:
         return f"weight {tensor.name} lies outside the model's folder ({location!r})"
-    return f"weight {tensor.name} lies in another file ({location!r}), which the digest does not cover: save as one file"
+    return (
+        f"weight {tensor.name} lies in another file ({location!r}), which the digest does not cover: save as one file"
+    )
 
 
 def contract_faults(model: onnx.ModelProto, contract: ModelContract) -> list[str]:

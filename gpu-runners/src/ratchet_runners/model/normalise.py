@@ -18,7 +18,9 @@ from ratchet_runners.model.scoring import score, serialise
 #: Oldest operator set whose Q/DQ pairs know scales a channel.
 OLDEST_OPSET = 13
 
-QUANTIZED = frozenset({"QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "MatMulInteger", "ConvInteger"})
+QUANTIZED = frozenset(
+    {"QuantizeLinear", "DequantizeLinear", "QLinearConv", "QLinearMatMul", "MatMulInteger", "ConvInteger"}
+)
 
 
 def normalise(model: onnx.ModelProto, rows: Floats, contract: ModelContract, threads: int) -> onnx.ModelProto:

@@ -79,7 +79,7 @@ def agreement(one: Doubles, other: Doubles, contract: ModelContract) -> float | 
 
 
 def accuracy(answers: Doubles, labels: Doubles, contract: ModelContract) -> float | None:
-    """Share of right answers among labelled rows; for a regression the explained share of variance. None without labels."""
+    """Share of right answers among labelled rows (regression: explained share of variance). None without labels."""
     known = np.isfinite(labels)
     if not known.any():
         return None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -11,8 +10,9 @@ import onnx
 from onnx import TensorProto, helper
 
 from ratchet_runners.data.rows import Floats
-from ratchet_runners.documents.job import ModelContract
 from ratchet_runners.model.scoring import serialise, session_of
+from ratchet_runners.quantize_static.config import QuantizeStatic
+from ratchet_runners.workbench import Workbench
 
 BATCH = 32
 BINS = 4096
@@ -24,7 +24,10 @@ Ranges = dict[str, tuple[float, float]]
 def tensors_of(model: onnx.ModelProto, nodes: Collection[str]) -> list[str]:
     """The float tensors that these nodes take and give, weights not counted."""
     constants = {tensor.name for tensor in model.graph.initializer}
-    kinds = {value.name: value.type.tensor_type.elem_type for value in onnx.shape_inference.infer_shapes(model).graph.value_info}
+    kinds = {
+        value.name: value.type.tensor_type.elem_type
+        for value in onnx.shape_inference.infer_shapes(model).graph.value_info
+    }
     kinds |= {value.name: value.type.tensor_type.elem_type for value in [*model.graph.input, *model.graph.output]}
     names: dict[str, None] = {}
     for node in model.graph.node:
@@ -36,32 +39,30 @@ def tensors_of(model: onnx.ModelProto, nodes: Collection[str]) -> list[str]:
 
 
 def calibrate(
+    config: QuantizeStatic,
     model: onnx.ModelProto,
     tensors: list[str],
     rows: Floats,
-    contract: ModelContract,
-    threads: int,
-    method: Literal["min-max", "percentile", "ema"],
-    percentile: float,
-    averaging: float,
+    bench: Workbench,
     tell: Callable[[float, str], None],
 ) -> Ranges:
-    """Ranges of `tensors` over `rows`. Percentile takes a second pass, for the histograms between minimum and maximum."""
+    """Ranges of `tensors` over `rows`. Percentile takes a second pass, for histograms between minimum and maximum."""
+    method, averaging, given = config.method, config.averaging, bench.contract.input.name
     passes = 2 if method == "percentile" else 1
     done = 0
 
     def stream(consume: Callable[[str, npt.NDArray[np.float32]], None]) -> None:
         nonlocal done
         for start in range(0, len(rows), BATCH):
-            values = session.run(watched, {contract.input.name: np.ascontiguousarray(rows[start : start + BATCH])})
+            values = session.run(watched, {given: np.ascontiguousarray(rows[start : start + BATCH])})
             for name, value in zip(watched, values, strict=True):
                 consume(name, np.asarray(value, dtype=np.float32))
             done += 1
             tell(done / (passes * batches), f"{min(len(rows), start + BATCH)} of {len(rows)} rows")
 
     batches = max(1, -(-len(rows) // BATCH))
-    watched = [name for name in tensors if name != contract.input.name]
-    session = session_of(_watching(model, watched), threads)
+    watched = [name for name in tensors if name != given]
+    session = session_of(_watching(model, watched), bench.threads)
     seen: Ranges = {}
 
     def extremes(name: str, value: npt.NDArray[np.float32]) -> None:
@@ -83,10 +84,10 @@ def calibrate(
             counts[name] += np.histogram(value, bins=BINS, range=(low, max(high, low + 1e-12)))[0]
 
         stream(count)
-        seen = {name: _within(counts[name], seen[name], percentile) for name in watched}
-    if contract.input.name in tensors:
+        seen = {name: _within(counts[name], seen[name], config.percentile) for name in watched}
+    if given in tensors:
         for start in range(0, len(rows), BATCH):
-            extremes(contract.input.name, rows[start : start + BATCH])
+            extremes(given, rows[start : start + BATCH])
     return seen
 
 
@@ -107,3 +108,19 @@ def _watching(model: onnx.ModelProto, tensors: list[str]) -> bytes:
         helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in tensors if name not in given
     )
     return serialise(watching)
+
+
+def widen(fresh: Ranges, older: Ranges, factor: float) -> tuple[Ranges, int]:
+    """Fresh ranges extended towards older ones to at most `factor` times their width, and how many stopped there.
+
+    Eight bits hold 256 levels: a range that also fits data of twenty times the amplitude leaves the fresh ones a dozen.
+    """
+    merged: Ranges = {}
+    held = 0
+    for name, (low, high) in fresh.items():
+        below, above = max(0.0, low - older[name][0]), max(0.0, older[name][1] - high)
+        allowed = (factor - 1) * (high - low)
+        share = min(1.0, allowed / (below + above)) if below + above > 0 else 1.0
+        held += share < 1
+        merged[name] = (low - share * below, high + share * above)
+    return merged, held

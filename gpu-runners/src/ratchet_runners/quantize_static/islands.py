@@ -29,13 +29,32 @@ CARRIERS = frozenset(
 )
 
 
+#: A convolution over fewer input channels has nothing to fill a vector of eight-bit products with.
+FEWEST_CHANNELS = 4
+
+
+def shallow_nodes(model: onnx.ModelProto) -> list[str]:
+    """Names of ungrouped convolutions over so few channels (an image's own) that eight bits make them slower."""
+    weights = {tensor.name: tensor for tensor in model.graph.initializer}
+    return [
+        node.name
+        for node in model.graph.node
+        if node.op_type == "Conv"
+        and node.input[1] in weights
+        and weights[node.input[1]].dims[1] < FEWEST_CHANNELS
+        and all(attribute.i == 1 for attribute in node.attribute if attribute.name == "group")
+    ]
+
+
 def weighted_nodes(model: onnx.ModelProto) -> list[str]:
-    """Names of the nodes with a constant weight that eight bits can hold, in the graph's order."""
+    """Names of the nodes whose constant weight is worth eight bits, in the graph's order."""
     constants = {tensor.name for tensor in model.graph.initializer}
+    shallow = set(shallow_nodes(model))
     return [
         node.name
         for node in model.graph.node
         if node.op_type in WEIGHTED
+        and node.name not in shallow
         and node.domain in ("", "ai.onnx")
         and node.input[WEIGHTED[node.op_type]] in constants
         and node.input[0] not in constants

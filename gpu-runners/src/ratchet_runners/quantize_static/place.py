@@ -15,11 +15,12 @@ from ratchet_runners.quantize_static.calibrate import Ranges
 
 
 def place(model: onnx.ModelProto, nodes: Collection[str], ranges: Ranges, per_channel: bool) -> onnx.ModelProto:
-    """The model with these nodes in eight bits: unsigned activations, signed weights (signed ones run slower on x86)."""
+    """The model with these nodes in eight bits: unsigned activations (signed ones are slower), signed weights."""
     shaped = onnx.shape_inference.infer_shapes(model)
     operators = sorted({node.op_type for node in model.graph.node if node.name in nodes})
-    data = {
-        name: TensorData(lowest=np.float32(low), highest=np.float32(high)) for name, (low, high) in sorted(ranges.items())
+    data: dict[str, TensorData | tuple[float, ...]] = {
+        name: TensorData(lowest=np.float32(low), highest=np.float32(high))
+        for name, (low, high) in sorted(ranges.items())
     }
     level = logging.getLogger().level
     logging.getLogger().setLevel(logging.ERROR)  # the quantizer tells of every bias that it leaves alone

@@ -98,7 +98,9 @@ def _floor(config: IncrementalDistillation, bench: Workbench) -> float:
     if asked is not None:
         return asked
     task = bench.contract.task
-    return 1.5 / task.classes if isinstance(task, Classification) and task.classes > 2 else 0.6 if isinstance(task, Classification) else 0.0
+    if not isinstance(task, Classification):
+        return 0.0
+    return 0.6 if task.classes == 2 else 1.5 / task.classes
 
 
 def _fresh_labelled(bench: Workbench, positions: Indices) -> Indices:

@@ -15,9 +15,13 @@ from ratchet_runners.workbench import Workbench
 
 
 def judge(
-    candidate: onnx.ModelProto, original: onnx.ModelProto, truth: str, models: Mapping[str, onnx.ModelProto], bench: Workbench
+    candidate: onnx.ModelProto,
+    original: onnx.ModelProto,
+    truth: str,
+    models: Mapping[str, onnx.ModelProto],
+    bench: Workbench,
 ) -> dict[str, float | None]:
-    """Agreement with `models[truth]`, accuracy of every model, size as a share of `original`'s. Fresh rows and replay apart.
+    """Agreement with `models[truth]`, accuracy of every model, size as a share of `original`'s; replay rows apart.
 
     @throws ModelUnusable when the candidate breaks the contract
     """

@@ -80,3 +80,10 @@ def clip(attributes: Attributes, inputs: Inputs) -> torch.Tensor:
 @operator("Identity", "Dropout")
 def identity(attributes: Attributes, inputs: Inputs) -> torch.Tensor:
     return given(inputs, 0)
+
+
+@operator("LpNormalization")
+def lp_normalization(attributes: Attributes, inputs: Inputs) -> torch.Tensor:
+    return functional.normalize(
+        given(inputs, 0), p=float(attributes.get("p", 2)), dim=int(attributes.get("axis", -1)), eps=1e-20
+    )
