@@ -1,8 +1,7 @@
-import { processEnvironment } from '../platform/config/environment.js';
 import { runCli } from './program.js';
 
 process.exitCode = await runCli(process.argv.slice(2), {
-  env: processEnvironment(),
+  env: process.env,
   out: (text) => {
     process.stdout.write(`${text}\n`);
   },

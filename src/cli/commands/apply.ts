@@ -39,7 +39,7 @@ async function withUploadedReference(
   const digest = await uploadArtifact(session, resolve(folder, artifact));
   if (reference.digest !== undefined && reference.digest !== digest) {
     throw new Failure(
-      `spec.reference.digest is ${String(reference.digest)}, but the file of spec.reference.artifact is ${digest}.`,
+      `spec.reference.digest is ${JSON.stringify(reference.digest)}, but the file of spec.reference.artifact is ${digest}.`,
     );
   }
   return { ...document, spec: { ...document.spec, reference: { ...reference, digest } } };

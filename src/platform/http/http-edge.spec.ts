@@ -100,13 +100,9 @@ const settings = parseSettings([httpSettings], {});
 class FarmModule {}
 
 async function farm(): Promise<NestFastifyApplication> {
-  const app = await NestFactory.create<NestFastifyApplication>(
-    FarmModule,
-    newFastifyAdapter(settings.of(httpSettings)),
-    {
-      logger: false,
-    },
-  );
+  const adapter = newFastifyAdapter(settings.of(httpSettings));
+  const quiet = { logger: false } as const;
+  const app = await NestFactory.create<NestFastifyApplication>(FarmModule, adapter, quiet);
   await configureHttp(app, settings.of(httpSettings));
   await app.init();
   await app.getHttpAdapter().getInstance().ready();

@@ -1,4 +1,4 @@
-import type { FastifyBodyParser, FastifyRequest } from 'fastify';
+import type { FastifyBodyParser } from 'fastify';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { RouteBodyConfig } from './decorators.js';
 import { NestedTooDeep } from './errors.js';
@@ -16,9 +16,9 @@ export function useBodyParsers(app: NestFastifyApplication, defaultBytes: number
   const parse = instance.getDefaultJsonParser('error', 'error');
   const decode: FastifyBodyParser<Buffer> = (request, body, done) => {
     const config = request.routeOptions.config as RouteBodyConfig;
-    if (config.textBody === true) return done(null, body.toString('utf8'));
-    if (depth(body) > MAX_DEPTH) return done(new NestedTooDeep(MAX_DEPTH));
-    void parse(request, body.toString('utf8'), done);
+    if (config.textBody === true) done(null, body.toString('utf8'));
+    else if (depth(body) > MAX_DEPTH) done(new NestedTooDeep(MAX_DEPTH));
+    else void parse(request, body.toString('utf8'), done);
   };
   // The plain type by its name too: Fastify has a parser of its own under it, which a pattern does not replace.
   app.useBodyParser('application/json', { bodyLimit: defaultBytes }, decode);

@@ -8,7 +8,7 @@ export interface ReadinessReading {
 }
 
 /** Resolves when the part is ready (a text says more), rejects with the reason when it is not. */
-export type ReadinessCheck = () => Promise<string | void>;
+export type ReadinessCheck = () => Promise<unknown>;
 
 /** Where modules register what must work before this process may get traffic. */
 @Injectable()
@@ -34,7 +34,7 @@ async function read(name: string, check: ReadinessCheck, timeoutMs: number): Pro
   });
   try {
     const detail = await Promise.race([check(), timeout]);
-    return { name, ready: true, detail: detail ?? 'ok' };
+    return { name, ready: true, detail: typeof detail === 'string' ? detail : 'ok' };
   } catch (error) {
     return { name, ready: false, detail: error instanceof Error ? error.message : String(error) };
   } finally {

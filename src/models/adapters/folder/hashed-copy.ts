@@ -7,11 +7,11 @@ import { ArtifactTooLarge, NotARegularFile } from '../../domain/errors.js';
 
 /** Opens a file for reading, itself and nothing that it points to. @throws NotARegularFile */
 export async function openRegularFile(path: string): Promise<FileHandle> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch((error: NodeJS.ErrnoException) => {
-    throw error.code === 'ELOOP' ? new NotARegularFile() : error;
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch((error: unknown) => {
+    throw codeOf(error) === 'ELOOP' ? new NotARegularFile() : error;
   });
-  const { isFile } = await file.stat().then((stats) => ({ isFile: stats.isFile() }));
-  if (isFile) return file;
+  const stats = await file.stat();
+  if (stats.isFile()) return file;
   await file.close();
   throw new NotARegularFile();
 }
@@ -41,8 +41,8 @@ export async function copyHashed(
 
 /** Digest of a file's bytes, or null when there is no such file. */
 export async function digestOf(path: string): Promise<Digest | null> {
-  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch((error: NodeJS.ErrnoException) => {
-    if (error.code === 'ENOENT') return null;
+  const file = await open(path, constants.O_RDONLY | constants.O_NOFOLLOW).catch((error: unknown) => {
+    if (codeOf(error) === 'ENOENT') return null;
     throw error;
   });
   if (file === null) return null;
@@ -50,4 +50,8 @@ export async function digestOf(path: string): Promise<Digest | null> {
   for await (const chunk of file.createReadStream({ highWaterMark: 1024 * 1024 }) as AsyncIterable<Uint8Array>)
     hash.update(chunk);
   return `sha256:${hash.digest('hex')}`;
+}
+
+function codeOf(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
 }
