@@ -30,7 +30,11 @@ it('scores nothing at once', async () => {
 
 it.each<[string, () => Promise<unknown>, RegExp]>([
   ['an unknown model', () => scorer.score('letters', version, new Float32Array(16), 1), /no model "letters"/],
-  ['inputs of another size', () => scorer.score('digits', version, new Float32Array(15), 1), /15 values are not 1 rows of 16/],
+  [
+    'inputs of another size',
+    () => scorer.score('digits', version, new Float32Array(15), 1),
+    /15 values are not 1 rows of 16/,
+  ],
 ])('refuses %s', async (_, attempt, message) => {
   await expect(attempt()).rejects.toThrow(ScoringFailed);
   await expect(attempt()).rejects.toThrow(message);

@@ -3,7 +3,7 @@ import type { ModelStore } from '../models/index.js';
 import { ScoringFailed } from './domain/errors.js';
 import { rowSize } from './domain/open-inference.js';
 import { type Prediction, readPredictions } from './domain/prediction.js';
-import { type BackgroundEngine, Scorer } from './ports.js';
+import { type InferenceEngine, Scorer } from './ports.js';
 
 /** So many rows a run, so that mirrored requests get their turn between two of them. */
 const ROWS_A_RUN = 32;
@@ -12,7 +12,7 @@ const ROWS_A_RUN = 32;
 export class EngineScorer extends Scorer {
   constructor(
     private readonly models: ModelStore,
-    private readonly engine: BackgroundEngine,
+    private readonly engine: InferenceEngine,
   ) {
     super();
   }
@@ -21,7 +21,8 @@ export class EngineScorer extends Scorer {
     try {
       const { input, output, task } = (await this.models.require(model)).spec;
       const size = rowSize(input);
-      if (inputs.length !== rows * size) throw new RangeError(`${inputs.length} values are not ${rows} rows of ${size}`);
+      if (inputs.length !== rows * size)
+        throw new RangeError(`${inputs.length} values are not ${rows} rows of ${size}`);
       const predictions: Prediction[] = [];
       for (let from = 0; from < rows; from += ROWS_A_RUN) {
         const count = Math.min(ROWS_A_RUN, rows - from);

@@ -11,10 +11,17 @@ import { Gateway } from './gateway.js';
 import { LateSink } from './late-sink.js';
 import { Loop } from './loop.js';
 import { Mirror } from './mirror.js';
-import { AnswerSink, BackgroundEngine, GatewayRegister, RouteStore, ServingEngine } from './ports.js';
+import {
+  AnswerSink,
+  BackgroundEngine,
+  GatewayRegister,
+  type InferenceEngine,
+  RouteStore,
+  ServingEngine,
+} from './ports.js';
 import { RouteSync, type RouteSyncParts, type SyncObserver } from './route-sync.js';
 import { RouteTable } from './route-table.js';
-import { ServingModule } from './serving.module.js';
+import { RoutesModule } from './routes.module.js';
 import { servingSettings } from './settings.js';
 
 type Settings = SettingsOf<typeof servingSettings>;
@@ -29,7 +36,7 @@ const logging: SyncObserver = {
 
 /** The built-in data plane. Needs an `AnswerSink` somewhere in the application: telemetry provides it. */
 @Module({
-  imports: [ServingModule, ModelsModule],
+  imports: [RoutesModule, ModelsModule],
   controllers: [OpenInferenceController],
   providers: [
     RouteTable,
@@ -37,7 +44,7 @@ const logging: SyncObserver = {
     {
       provide: Mirror,
       inject: [BackgroundEngine, LateSink, servingSettings.token],
-      useFactory: (background: BackgroundEngine, sink: LateSink, settings: Settings) =>
+      useFactory: (background: InferenceEngine, sink: LateSink, settings: Settings) =>
         new Mirror(background, sink, settings.mirrorQueueLimit),
     },
     {
@@ -45,7 +52,7 @@ const logging: SyncObserver = {
       inject: [RouteTable, ServingEngine, Mirror, LateSink, Clock, Ids, servingSettings.token],
       useFactory: (
         table: RouteTable,
-        engine: ServingEngine,
+        engine: InferenceEngine,
         mirror: Mirror,
         sink: LateSink,
         clock: Clock,
@@ -60,8 +67,8 @@ const logging: SyncObserver = {
         routes: RouteStore,
         models: ModelStore,
         register: GatewayRegister,
-        serving: ServingEngine,
-        background: BackgroundEngine,
+        serving: InferenceEngine,
+        background: InferenceEngine,
         table: RouteTable,
         clock: Clock,
         ids: Ids,

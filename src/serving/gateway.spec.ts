@@ -1,6 +1,13 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { CountingIds, FakeClock } from '../kernel/testing/index.js';
-import { EngineFailed, EngineOverloaded, EngineTimeout, ModelLoading, ModelNotServed, VersionNotServed } from './domain/errors.js';
+import {
+  EngineFailed,
+  EngineOverloaded,
+  EngineTimeout,
+  ModelLoading,
+  ModelNotServed,
+  VersionNotServed,
+} from './domain/errors.js';
 import type { Route } from './domain/route.js';
 import { Gateway } from './gateway.js';
 import { Mirror } from './mirror.js';
@@ -26,7 +33,15 @@ beforeEach(() => {
   sink = new RecordingAnswerSink();
   clock = new FakeClock();
   table = new RouteTable();
-  gateway = new Gateway({ table, engine, mirror: new Mirror(background, sink, 2), sink, clock, ids: new CountingIds(), maxRows: 4 });
+  gateway = new Gateway({
+    table,
+    engine,
+    mirror: new Mirror(background, sink, 2),
+    sink,
+    clock,
+    ids: new CountingIds(),
+    maxRows: 4,
+  });
 });
 
 function serve(change: Partial<Route>): void {
@@ -60,7 +75,17 @@ describe('answering', () => {
     expect(sink.answers).toEqual([]); // not before the reply is sent
     settle();
     expect(sink.answers).toMatchObject([
-      { requestId: 'r#0', model: 'digits', version: stable, arm: 'stable', at: clock.now(), error: null, prediction: 0, shadow: null, features: { mean: 1, max: 1 } },
+      {
+        requestId: 'r#0',
+        model: 'digits',
+        version: stable,
+        arm: 'stable',
+        at: clock.now(),
+        error: null,
+        prediction: 0,
+        shadow: null,
+        features: { mean: 1, max: 1 },
+      },
       { requestId: 'r#1', features: { mean: 2, max: 2 } },
     ]);
     expect([...sink.answers[1]!.input]).toEqual(new Array<number>(16).fill(2));
@@ -69,7 +94,8 @@ describe('answering', () => {
 
   it('keeps a key on its arm, and lets the key decide rather than the id', async () => {
     serve({ weight: 50 });
-    const armOf = async (id: string, key: string | null) => (await gateway.infer('digits', { ...aRequest([1]), id }, key)).reply.parameters.arm;
+    const armOf = async (id: string, key: string | null) =>
+      (await gateway.infer('digits', { ...aRequest([1]), id }, key)).reply.parameters.arm;
     const ids = Array.from({ length: 200 }, (_, i) => `r${i}`);
     const byId = await Promise.all(ids.map((id) => armOf(id, null)));
     expect(await Promise.all(ids.map((id) => armOf(id, null)))).toEqual(byId);
@@ -138,7 +164,10 @@ describe('mirroring', () => {
       { requestId: 'r#1', prediction: 0, shadow: { version: mirror, prediction: 2 } },
     ]);
     expect(background.asked).toHaveLength(1);
-    expect([...background.asked[0]!.values]).toEqual([...new Array<number>(16).fill(1), ...new Array<number>(16).fill(2)]);
+    expect([...background.asked[0]!.values]).toEqual([
+      ...new Array<number>(16).fill(1),
+      ...new Array<number>(16).fill(2),
+    ]);
   });
 
   it('never delays an answer, and skips the shadow when too many wait, but not the answer', async () => {
@@ -153,14 +182,19 @@ describe('mirroring', () => {
     ]);
     open();
     const answers = await sink.take(5);
-    expect(answers.filter((answer) => answer.shadow?.prediction === 2).map((answer) => answer.requestId)).toEqual(['r0', 'r1']);
+    expect(answers.filter((answer) => answer.shadow?.prediction === 2).map((answer) => answer.requestId)).toEqual([
+      'r0',
+      'r1',
+    ]);
   });
 
   it('says in the shadow that the mirrored version failed', async () => {
     serve({ mirror, mirrorFraction: 1 });
     background.failure = new EngineFailed('broken');
     (await gateway.infer('digits', aRequest([1]), null)).settle();
-    expect(await sink.take(1)).toMatchObject([{ error: null, prediction: 0, shadow: { version: mirror, prediction: null, error: 'runtime' } }]);
+    expect(await sink.take(1)).toMatchObject([
+      { error: null, prediction: 0, shadow: { version: mirror, prediction: null, error: 'runtime' } },
+    ]);
   });
 
   it('does not mirror to the version that answered', async () => {

@@ -8,7 +8,7 @@ import type { Arm } from './domain/route.js';
 import { chooseArm, versionOf } from './domain/split.js';
 import { answersTotal, requestSeconds } from './metrics.js';
 import type { Mirror } from './mirror.js';
-import type { AnswerSink, Runnable, ServingEngine } from './ports.js';
+import type { AnswerSink, Runnable, InferenceEngine } from './ports.js';
 import type { RouteTable, ServedModel } from './route-table.js';
 
 /** A response of the Open Inference Protocol, version 2. */
@@ -23,12 +23,12 @@ export interface InferenceReply {
 export interface Answered {
   readonly reply: InferenceReply;
   /** To be called once the reply was sent: gives the answers to telemetry and their copies to the mirror. */
-  settle(): void;
+  readonly settle: () => void;
 }
 
 export interface GatewayParts {
   readonly table: RouteTable;
-  readonly engine: ServingEngine;
+  readonly engine: InferenceEngine;
   readonly mirror: Mirror;
   readonly sink: AnswerSink;
   readonly clock: Clock;
@@ -88,7 +88,10 @@ export class Gateway {
         outputs: [{ name: spec.output.name, datatype: 'FP32', shape: output.shape, data: Array.from(output.values) }],
       };
       const latencyMs = this.count(asked, 'ok');
-      return { reply, settle: () => this.parts.mirror.accept(asked.served, answersOf(asked, latencyMs, null, predictions)) };
+      return {
+        reply,
+        settle: () => this.parts.mirror.accept(asked.served, answersOf(asked, latencyMs, null, predictions)),
+      };
     } catch (error) {
       const reason = answerError(error);
       const latencyMs = this.count(asked, reason);

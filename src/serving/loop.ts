@@ -23,6 +23,8 @@ export class Loop {
   private async turn(): Promise<void> {
     await this.work();
     if (this.stopped) return;
-    this.timer = setTimeout(() => (this.current = this.turn()), this.intervalMs);
+    this.timer = setTimeout(() => {
+      this.current = this.turn();
+    }, this.intervalMs);
   }
 }

@@ -4,7 +4,7 @@ import { answerError } from './domain/errors.js';
 import { readPredictions } from './domain/prediction.js';
 import { mirrors } from './domain/split.js';
 import { mirroredTotal } from './metrics.js';
-import type { AnswerSink, BackgroundEngine } from './ports.js';
+import type { AnswerSink, InferenceEngine } from './ports.js';
 import type { ServedModel } from './route-table.js';
 
 /**
@@ -15,7 +15,7 @@ export class Mirror {
   private waiting = 0;
 
   constructor(
-    private readonly engine: BackgroundEngine,
+    private readonly engine: InferenceEngine,
     private readonly sink: AnswerSink,
     private readonly limit: number,
   ) {}

@@ -71,10 +71,10 @@ export abstract class InferenceEngine {
   abstract close(): Promise<void>;
 }
 
-/** Runs what serves requests. */
+/** Token of the engine that serves requests. */
 export abstract class ServingEngine extends InferenceEngine {}
 
-/** Runs what nobody waits for: mirrored requests and re-scoring. Never shares a thread with the serving engine. */
+/** Token of the engine for what nobody waits for: mirrored requests and re-scoring. Its thread is its own. */
 export abstract class BackgroundEngine extends InferenceEngine {}
 
 /** Where a gateway tells what it does, for `GatewayStatus`. */

@@ -2,7 +2,15 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeClock } from '../kernel/testing/index.js';
 import { RouteSync, type SyncObserver } from './route-sync.js';
 import { RouteTable } from './route-table.js';
-import { aModel, aRoute, digestOf, FakeEngine, FakeGatewayRegister, FakeRouteStore, FakeServedModels } from './testing/index.js';
+import {
+  aModel,
+  aRoute,
+  digestOf,
+  FakeEngine,
+  FakeGatewayRegister,
+  FakeRouteStore,
+  FakeServedModels,
+} from './testing/index.js';
 
 const [stable, candidate, next] = [digestOf('stable'), digestOf('candidate'), digestOf('next')];
 
@@ -141,7 +149,12 @@ it('serves several models, and one that cannot be loaded does not hold up anothe
   await routes.state(aRoute({ model: 'letters', stable: next }));
   await sync.pass();
   expect([inForce(), table.find('letters')?.route.stable]).toEqual([null, next]);
-  expect(register.epochs.get('gw')).toEqual(new Map([['digits', 0], ['letters', 1]]));
+  expect(register.epochs.get('gw')).toEqual(
+    new Map([
+      ['digits', 0],
+      ['letters', 1],
+    ]),
+  );
 });
 
 it('takes its report back when it leaves', async () => {

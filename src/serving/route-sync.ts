@@ -2,7 +2,7 @@ import { type Clock, type Digest } from '../kernel/index.js';
 import type { ModelSpec, ModelStore } from '../models/index.js';
 import type { Route } from './domain/route.js';
 import { epochInForce, swapsTotal, syncFailuresTotal } from './metrics.js';
-import type { BackgroundEngine, GatewayRegister, InferenceEngine, RouteStore, ServingEngine } from './ports.js';
+import type { GatewayRegister, InferenceEngine, RouteStore } from './ports.js';
 import type { RouteTable, ServedModel } from './route-table.js';
 
 /** A version that did not load is tried again after so long: loading costs the thread that answers requests. */
@@ -21,8 +21,8 @@ export interface RouteSyncParts {
   readonly routes: RouteStore;
   readonly models: ModelStore;
   readonly register: GatewayRegister;
-  readonly serving: ServingEngine;
-  readonly background: BackgroundEngine;
+  readonly serving: InferenceEngine;
+  readonly background: InferenceEngine;
   readonly table: RouteTable;
   readonly clock: Clock;
   readonly observer: SyncObserver;

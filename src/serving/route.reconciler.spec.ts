@@ -20,7 +20,14 @@ class FakeHistory extends ChampionHistory {
   async list(): Promise<ChampionPeriod[]> {
     return [];
   }
-  async begin({ model, champion, reference, promotion, profile, at }: Parameters<ChampionHistory['begin']>[0]): Promise<void> {
+  async begin({
+    model,
+    champion,
+    reference,
+    promotion,
+    profile,
+    at,
+  }: Parameters<ChampionHistory['begin']>[0]): Promise<void> {
     this.champion = { model, champion, reference, promotion, profile, from: at, until: null };
   }
   async serve(champion = versions[0]!): Promise<void> {
@@ -51,7 +58,12 @@ it('is woken by a model and by a champion', async () => {
   new RouteReconciler(routes, history, queue, facts).onModuleInit();
   await unitOfWork.run(async () => {
     await facts.publish(ModelApplied, { model: 'digits' });
-    await facts.publish(ChampionChanged, { model: 'letters', champion: versions[0]!, reference: versions[0]!, promotion: null });
+    await facts.publish(ChampionChanged, {
+      model: 'letters',
+      champion: versions[0]!,
+      reference: versions[0]!,
+      promotion: null,
+    });
   });
   await facts.deliver();
   expect(queue.enqueued.map(({ kind, key }) => [kind, key])).toEqual([
@@ -81,7 +93,10 @@ it('changes nothing when the promotion stated the route already', async () => {
 it('ends with the champion as stable version, whatever happened before, and is then at rest', async () => {
   const step = fc.constantFrom(
     ...versions.map((version) => () => history.serve(version)),
-    ...versions.map((version) => () => routes.state(aRoute({ stable: version, candidate: versions[2]!, weight: 5 })).then(() => undefined)),
+    ...versions.map(
+      (version) => () =>
+        routes.state(aRoute({ stable: version, candidate: versions[2]!, weight: 5 })).then(() => undefined),
+    ),
     () => reconciler.reconcile('digits').then(() => undefined),
   );
   await fc.assert(

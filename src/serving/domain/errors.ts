@@ -95,7 +95,11 @@ export class OutputUnusable extends RatchetError {
 export class ScoringFailed extends RatchetError {
   readonly code = 'internal';
   constructor(model: string, digest: Digest, reason: string, options?: { cause?: unknown }) {
-    super(`Scoring with version ${shortDigest(digest)} of "${model}" failed: ${reason}`, { model, digest, reason }, options);
+    super(
+      `Scoring with version ${shortDigest(digest)} of "${model}" failed: ${reason}`,
+      { model, digest, reason },
+      options,
+    );
     this.retryable = isRetryable(options?.cause);
   }
   override readonly retryable: boolean;

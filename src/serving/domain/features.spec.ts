@@ -4,12 +4,23 @@ import { SUMMARY_FEATURES } from '../../models/index.js';
 import { summarise } from './features.js';
 
 const image = [-1, 1, 2, 3];
-const all = (values: readonly number[], shape: readonly number[]) => summarise(Float32Array.from(values), shape, SUMMARY_FEATURES);
+const all = (values: readonly number[], shape: readonly number[]) =>
+  summarise(Float32Array.from(values), shape, SUMMARY_FEATURES);
 
 describe('summarise', () => {
   it.each([
-    ['an image', [0, 1, 2, 3, 4, 5], image, { mean: 2.5, std: Math.sqrt(35 / 12), min: 0, max: 5, zeroFraction: 1 / 6, gradientEnergy: (4 * 1 + 3 * 9) / 7 }],
-    ['a series', [0, 2, 0, -2], [-1, 4], { mean: 0, std: Math.sqrt(2), min: -2, max: 2, zeroFraction: 0.5, gradientEnergy: 4 }],
+    [
+      'an image',
+      [0, 1, 2, 3, 4, 5],
+      image,
+      { mean: 2.5, std: Math.sqrt(35 / 12), min: 0, max: 5, zeroFraction: 1 / 6, gradientEnergy: (4 * 1 + 3 * 9) / 7 },
+    ],
+    [
+      'a series',
+      [0, 2, 0, -2],
+      [-1, 4],
+      { mean: 0, std: Math.sqrt(2), min: -2, max: 2, zeroFraction: 0.5, gradientEnergy: 4 },
+    ],
     ['one value', [7], [-1, 1], { mean: 7, std: 0, min: 7, max: 7, zeroFraction: 0, gradientEnergy: 0 }],
     ['one pixel', [7], [-1, 1, 1, 1], { mean: 7, std: 0, min: 7, max: 7, zeroFraction: 0, gradientEnergy: 0 }],
   ])('of %s', (_, values, shape, expected) => {
@@ -30,7 +41,14 @@ describe('summarise', () => {
     const values = fc.array(fc.float({ noNaN: true, noDefaultInfinity: true }), { minLength: 1, maxLength: 50 });
     fc.assert(
       fc.property(values, (row) => {
-        const { mean = NaN, std = NaN, min = NaN, max = NaN, zeroFraction = NaN, gradientEnergy = NaN } = all(row, [-1, row.length]);
+        const {
+          mean = NaN,
+          std = NaN,
+          min = NaN,
+          max = NaN,
+          zeroFraction = NaN,
+          gradientEnergy = NaN,
+        } = all(row, [-1, row.length]);
         expect(min).toBeLessThanOrEqual(max);
         expect(mean).toBeGreaterThanOrEqual(min - Math.abs(min) * 1e-6);
         expect(mean).toBeLessThanOrEqual(max + Math.abs(max) * 1e-6);

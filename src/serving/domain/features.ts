@@ -41,25 +41,28 @@ function momentsOf(input: Float32Array): Record<Exclude<SummaryFeature, 'gradien
 }
 
 function gradientEnergy(input: Float32Array, shape: readonly number[]): number {
-  const [, channels = 0, height = 0, width = 0] = shape;
-  const isImage = shape.length === 4 && channels * height * width === input.length;
-  const [rows, columns] = isImage ? [channels * height, width] : [1, input.length];
+  const { lines, width, linesAnImage } = layout(input, shape);
   let sum = 0;
   let neighbours = 0;
-  for (let row = 0; row < rows; row += 1) {
-    const last = isImage ? (row + 1) % height === 0 : true; // no neighbour below the last line of a channel
-    for (let column = 0; column < columns; column += 1) {
-      const at = row * columns + column;
-      const value = input[at] ?? 0;
-      if (column + 1 < columns) {
-        sum += (value - (input[at + 1] ?? 0)) ** 2;
-        neighbours += 1;
-      }
-      if (!last) {
-        sum += (value - (input[at + columns] ?? 0)) ** 2;
-        neighbours += 1;
-      }
+  const add = (from: number, to: number): void => {
+    sum += ((input[from] ?? 0) - (input[to] ?? 0)) ** 2;
+    neighbours += 1;
+  };
+  for (let line = 0; line < lines; line += 1) {
+    const hasLineBelow = (line + 1) % linesAnImage !== 0; // none below the last line of a channel
+    for (let column = 0; column < width; column += 1) {
+      const at = line * width + column;
+      if (column + 1 < width) add(at, at + 1);
+      if (hasLineBelow) add(at, at + width);
     }
   }
   return neighbours === 0 ? 0 : sum / neighbours;
+}
+
+function layout(input: Float32Array, shape: readonly number[]): { lines: number; width: number; linesAnImage: number } {
+  const [, channels = 0, height = 0, width = 0] = shape;
+  const isImage = shape.length === 4 && channels * height * width === input.length;
+  return isImage
+    ? { lines: channels * height, width, linesAnImage: height }
+    : { lines: 1, width: input.length, linesAnImage: 1 };
 }

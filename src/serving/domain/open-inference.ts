@@ -25,7 +25,8 @@ export function rowSize(contract: TensorContract): number {
 export function readRequestId(body: unknown): string | null {
   const { id } = asObject(body, 'The request body');
   if (id === undefined || id === null) return null;
-  if (typeof id !== 'string' || id.length === 0 || id.length > 256) refuse('"id" must be a text of 1 to 256 characters.');
+  if (typeof id !== 'string' || id.length === 0 || id.length > 256)
+    refuse('"id" must be a text of 1 to 256 characters.');
   return id;
 }
 
@@ -48,7 +49,8 @@ export function readRows(body: unknown, input: TensorContract, output: TensorCon
   const values = new Float32Array(rows * rowSize(input));
   if (!Array.isArray(tensor['data'])) refuse(`"data" of "${input.name}" must be a list of numbers, flat or nested.`);
   const count = flatten(tensor['data'], values, 0, input.shape.length);
-  if (count !== values.length) refuse(`"data" of "${input.name}" holds ${count} values; its shape needs ${values.length}.`);
+  if (count !== values.length)
+    refuse(`"data" of "${input.name}" holds ${count} values; its shape needs ${values.length}.`);
   return { rows, values };
 }
 
@@ -66,7 +68,9 @@ function checkShape(shape: unknown, input: TensorContract, maxRows: number): num
   const fits =
     Array.isArray(shape) &&
     shape.length === input.shape.length &&
-    shape.every((dimension, i) => (i === 0 ? Number.isInteger(dimension) && dimension >= 1 : dimension === input.shape[i]));
+    shape.every((dimension, i) =>
+      i === 0 ? Number.isInteger(dimension) && dimension >= 1 : dimension === input.shape[i],
+    );
   if (!fits) refuse(`The shape of "${input.name}" is ${wanted}, not ${quote(shape)}.`);
   const rows = Number((shape as unknown[])[0]);
   if (rows > maxRows) refuse(`One request may hold ${maxRows} rows, not ${rows}.`);

@@ -42,5 +42,7 @@ export function readPrediction(row: ArrayLike<number>, task: Task): Prediction {
 export function readPredictions(values: Float32Array, rows: number, task: Task): Prediction[] {
   const width = values.length / rows;
   if (!Number.isInteger(width)) throw new OutputUnusable(`${values.length} output values for ${rows} rows`);
-  return Array.from({ length: rows }, (_, row) => readPrediction(values.subarray(row * width, (row + 1) * width), task));
+  return Array.from({ length: rows }, (_, row) =>
+    readPrediction(values.subarray(row * width, (row + 1) * width), task),
+  );
 }

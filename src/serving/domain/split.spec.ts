@@ -72,7 +72,10 @@ describe('versions of a route', () => {
   });
 
   it('lists what must be loaded, each once', () => {
-    expect(versionsOf(aRoute({ stable, candidate, mirror: candidate }))).toEqual({ serving: [stable, candidate], mirror: candidate });
+    expect(versionsOf(aRoute({ stable, candidate, mirror: candidate }))).toEqual({
+      serving: [stable, candidate],
+      mirror: candidate,
+    });
     expect(versionsOf(aRoute({ stable, candidate: stable }))).toEqual({ serving: [stable], mirror: null });
   });
 });

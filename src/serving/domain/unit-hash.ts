@@ -10,7 +10,8 @@ export function unitHash(...texts: readonly string[]): number {
   let hash = 0x9747b28c;
   const pairs = text.length >> 1;
   for (let i = 0; i < pairs; i += 1) {
-    hash = imul(rotate(hash ^ scramble(text.charCodeAt(2 * i) | (text.charCodeAt(2 * i + 1) << 16)), 13), 5) + 0xe6546b64;
+    hash =
+      imul(rotate(hash ^ scramble(text.charCodeAt(2 * i) | (text.charCodeAt(2 * i + 1) << 16)), 13), 5) + 0xe6546b64;
   }
   if (text.length % 2 === 1) hash ^= scramble(text.charCodeAt(text.length - 1));
   return finalise(hash ^ (2 * text.length)) / 4_294_967_296;

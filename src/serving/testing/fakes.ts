@@ -5,7 +5,15 @@ import { type Digest, NotFound } from '../../kernel/index.js';
 import { ArtifactStore, type Model, ModelStore } from '../../models/index.js';
 import type { Answer } from '../domain/answer.js';
 import type { Route } from '../domain/route.js';
-import { AnswerSink, type EngineOutput, GatewayRegister, GatewayStatus, InferenceEngine, RouteStore, type Runnable } from '../ports.js';
+import {
+  AnswerSink,
+  type EngineOutput,
+  GatewayRegister,
+  GatewayStatus,
+  InferenceEngine,
+  RouteStore,
+  type Runnable,
+} from '../ports.js';
 import { digestOf } from './builders.js';
 
 /** Routes in memory, with the epoch rule of the real store. `away` makes it reject. */

@@ -4,7 +4,7 @@
  */
 import { readFileSync, writeFileSync } from 'node:fs';
 import { parentPort } from 'node:worker_threads';
-import type { FromWorker, ToWorker } from '../adapters/onnx/messages.js';
+import type { FromWorker, ToWorker } from '../engine-messages.js';
 
 const DIE = -1;
 const WAIT = -2;
@@ -18,7 +18,8 @@ parentPort?.on('message', (command: ToWorker) => {
   if (command.kind === 'load') {
     path = command.path;
     if (command.path.endsWith('.lethal')) process.exit(4);
-    return reply({ kind: 'loaded', id: command.id });
+    reply({ kind: 'loaded', id: command.id });
+    return;
   }
   const { id, values, shape } = command;
   if (values[0] === DIE) process.exit(3);
@@ -27,8 +28,8 @@ parentPort?.on('message', (command: ToWorker) => {
     writeFileSync(path, 'died');
     process.exit(3);
   }
-  if (values[0] === FAIL) return reply({ kind: 'failed', id, message: 'the script says so' });
-  reply({ kind: 'answered', id, values: values.slice(), shape, runMs: 1 });
+  if (values[0] === FAIL) reply({ kind: 'failed', id, message: 'the script says so' });
+  else reply({ kind: 'answered', id, values: values.slice(), shape, runMs: 1 });
 });
 
 function reply(message: FromWorker): void {

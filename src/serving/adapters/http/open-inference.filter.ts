@@ -14,6 +14,9 @@ export class OpenInferenceFilter implements ExceptionFilter {
     if (reply.sent || reply.raw.headersSent) return;
     if (problem.status === 401) void reply.header('www-authenticate', 'Bearer realm="ratchet"');
     if (problem.status === 429 || problem.status === 503) void reply.header('retry-after', '1');
-    void reply.status(problem.status).header('content-type', 'application/json').send(JSON.stringify({ error: problem.detail }));
+    void reply
+      .status(problem.status)
+      .header('content-type', 'application/json')
+      .send(JSON.stringify({ error: problem.detail }));
   }
 }

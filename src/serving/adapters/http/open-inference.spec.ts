@@ -1,4 +1,4 @@
-import { Module } from '@nestjs/common';
+import { Logger, Module } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
@@ -11,7 +11,17 @@ import { Gateway, type InferenceReply } from '../../gateway.js';
 import { Mirror } from '../../mirror.js';
 import { RouteSync } from '../../route-sync.js';
 import { RouteTable } from '../../route-table.js';
-import { aModel, aRequest, aRoute, FakeGatewayRegister, FakeRouteStore, FakeServedModels, linearModel, RecordingAnswerSink, TemporaryArtifacts } from '../../testing/index.js';
+import {
+  aModel,
+  aRequest,
+  aRoute,
+  FakeGatewayRegister,
+  FakeRouteStore,
+  FakeServedModels,
+  linearModel,
+  RecordingAnswerSink,
+  TemporaryArtifacts,
+} from '../../testing/index.js';
 import { OnnxEngine } from '../onnx/onnx-engine.js';
 import { OpenInferenceController } from './open-inference.controller.js';
 
@@ -30,7 +40,17 @@ const table = new RouteTable();
 const silent = { swapped: () => {}, versionFailed: () => {}, storeAway: () => {}, storeBack: () => {} };
 const models = new FakeServedModels(aModel(), aModel('empty'));
 const register = new FakeGatewayRegister();
-const sync = new RouteSync({ instance: 'gw', routes, models, register, serving, background, table, clock, observer: silent });
+const sync = new RouteSync({
+  instance: 'gw',
+  routes,
+  models,
+  register,
+  serving,
+  background,
+  table,
+  clock,
+  observer: silent,
+});
 const mirror = new Mirror(background, sink, 100);
 const gateway = new Gateway({ table, engine: serving, mirror, sink, clock, ids: new CountingIds(), maxRows: 8 });
 
@@ -45,14 +65,20 @@ class TestModule {}
 
 beforeAll(async () => {
   setLogLevel('silent');
+  Logger.overrideLogger(false);
   const settings = parseSettings([httpSettings], {}).of(httpSettings);
-  app = await NestFactory.create<NestFastifyApplication>(TestModule, newFastifyAdapter(settings), { logger: false });
+  app = await NestFactory.create<NestFastifyApplication>(TestModule, newFastifyAdapter(settings));
   await configureHttp(app, settings);
   await app.listen(0, '127.0.0.1');
   url = await app.getUrl();
   versions = [];
   // Version i answers class i, whatever it is asked.
-  for (const bias of [[9, 0, 0], [0, 9, 0], [0, 0, 9]]) versions.push((await artifacts.putBytes(linearModel({ bias }))).digest);
+  for (const bias of [
+    [9, 0, 0],
+    [0, 9, 0],
+    [0, 0, 9],
+  ])
+    versions.push((await artifacts.putBytes(linearModel({ bias }))).digest);
 });
 
 afterAll(async () => {
@@ -80,7 +106,11 @@ async function infer(body: unknown, headers: Record<string, string> = {}, model 
   const text = typeof body === 'string' ? body : JSON.stringify(body);
   const request = { method: 'POST', headers: { 'content-type': 'application/json', ...headers }, body: text };
   const response = await fetch(`${url}/v2/models/${model}/infer`, request);
-  return { status: response.status, headers: response.headers, body: (await response.json()) as InferenceReply & { error?: string } };
+  return {
+    status: response.status,
+    headers: response.headers,
+    body: (await response.json()) as InferenceReply & { error?: string },
+  };
 }
 
 describe('the Open Inference Protocol', () => {
@@ -94,8 +124,16 @@ describe('the Open Inference Protocol', () => {
     expect(await get('/v2')).toEqual({ status: 200, body: { name: 'ratchet', version: '0.1.0', extensions: [] } });
     expect(await get('/v2/health/live')).toEqual({ status: 200, body: { live: true } });
     expect(await get('/v2/health/ready')).toEqual({ status: 200, body: { ready: true } });
-    expect((await get('/v2/models/digits')).body).toEqual({ name: 'digits', versions: versions.slice(0, 2), ...tensors });
-    expect((await get(`/v2/models/digits/versions/${versions[1]!}`)).body).toEqual({ name: 'digits', versions: [versions[1]], ...tensors });
+    expect((await get('/v2/models/digits')).body).toEqual({
+      name: 'digits',
+      versions: versions.slice(0, 2),
+      ...tensors,
+    });
+    expect((await get(`/v2/models/digits/versions/${versions[1]!}`)).body).toEqual({
+      name: 'digits',
+      versions: [versions[1]],
+      ...tensors,
+    });
     expect(await get('/v2/models/digits/ready')).toEqual({ status: 200, body: { name: 'digits', ready: true } });
     expect((await get(`/v2/models/digits/versions/${versions[0]!}/ready`)).status).toBe(200);
     expect(await get(`/v2/models/digits/versions/${versions[2]!}/ready`)).toEqual({
@@ -128,7 +166,12 @@ describe('the Open Inference Protocol', () => {
     ['another shape', 400, () => infer(aRequest([1], { shape: [1, 16] })), /\[n, 1, 4, 4\]/],
     ['too many rows', 400, () => infer(aRequest(new Array<number>(9).fill(0))), /may hold 8 rows/],
     ['no JSON object', 400, () => infer('[]'), /must be an object/],
-    ['the binary extension', 400, () => infer(aRequest([1]), { 'inference-header-content-length': '10' }), /binary tensor/],
+    [
+      'the binary extension',
+      400,
+      () => infer(aRequest([1]), { 'inference-header-content-length': '10' }),
+      /binary tensor/,
+    ],
     ['an endless key', 400, () => infer(aRequest([1]), { 'x-ratchet-key': 'x'.repeat(257) }), /1 to 256/],
   ])('refuses %s with %d and the reason', async (_, status, request, reason) => {
     const answer = await request();
@@ -160,7 +203,11 @@ describe('the Open Inference Protocol', () => {
     await state({ mirror: versions[2]!, mirrorFraction: 1 });
     expect((await infer({ ...aRequest([1]), id: 'm' })).body.model_version).toBe(versions[0]);
     const [answer] = await sink.take(1);
-    expect(answer).toMatchObject({ requestId: 'm', prediction: 0, shadow: { version: versions[2], prediction: 2, error: null } });
+    expect(answer).toMatchObject({
+      requestId: 'm',
+      prediction: 0,
+      shadow: { version: versions[2], prediction: 2, error: null },
+    });
     expect(answer?.shadow?.latencyMs).toBeGreaterThan(0);
   });
 
@@ -197,11 +244,16 @@ describe('the Open Inference Protocol', () => {
     const original = gateway.infer.bind(gateway);
     gateway.infer = crowded.infer.bind(crowded);
     try {
-      const answers = await Promise.all(Array.from({ length: 60 }, () => infer(aRequest(new Array<number>(8).fill(1)))));
+      const answers = await Promise.all(
+        Array.from({ length: 60 }, () => infer(aRequest(new Array<number>(8).fill(1)))),
+      );
       const refused = answers.filter((answer) => answer.status === 429);
       expect(answers.filter((answer) => answer.status === 200).length + refused.length).toBe(60);
       expect(refused.length).toBeGreaterThan(0);
-      expect([refused[0]?.headers.get('retry-after'), refused[0]?.body.error]).toEqual(['1', expect.stringContaining('waiting already')]);
+      expect([refused[0]?.headers.get('retry-after'), refused[0]?.body.error]).toEqual([
+        '1',
+        expect.stringContaining('waiting already'),
+      ]);
       expect((await infer(aRequest([1]))).status).toBe(200);
     } finally {
       gateway.infer = original;

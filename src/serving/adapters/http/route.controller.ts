@@ -15,7 +15,9 @@ export class RouteController {
 
   @Get('models/:model/route')
   @RequireRole('viewer')
-  @Summary("The wanted route of a model, and the lowest epoch that every live gateway has in force (null: none is live).")
+  @Summary(
+    'The wanted route of a model, and the lowest epoch that every live gateway has in force (null: none is live).',
+  )
   async route(@Param('model') model: string): Promise<Route & { epochInForce: number | null }> {
     const route = await this.routes.find(model);
     if (route === null) throw new NotFound('route of the model', model);

@@ -1,11 +1,11 @@
 /**
  * One ONNX Runtime thread. It runs compiled and, in tests, straight from this file with Node's type stripping; therefore
- * it has no decorators, no parameter properties and imports packages only. The messages are declared in `messages.ts`,
+ * it has no decorators, no parameter properties and imports packages only. The messages are declared in `engine-messages.ts`,
  * by types alone.
  */
 import { parentPort } from 'node:worker_threads';
 import { InferenceSession, Tensor } from 'onnxruntime-node';
-import type { FromWorker, LoadCommand, RunCommand, ToWorker } from './messages.js';
+import type { FromWorker, LoadCommand, RunCommand, ToWorker } from '../../engine-messages.js';
 
 const port = parentPort;
 if (port === null) throw new Error('This file runs as a worker thread only.');
@@ -54,7 +54,13 @@ async function run(command: RunCommand): Promise<FromWorker> {
   const output = (await session.run(feeds, [command.output]))[command.output];
   if (output === undefined || !(output.data instanceof Float32Array)) throw new Error('the output is not float32');
   // A copy: the runtime owns the memory behind its output.
-  return { kind: 'answered', id: command.id, values: output.data.slice(), shape: [...output.dims], runMs: performance.now() - began };
+  return {
+    kind: 'answered',
+    id: command.id,
+    values: output.data.slice(),
+    shape: [...output.dims],
+    runMs: performance.now() - began,
+  };
 }
 
 async function release(digest: string): Promise<void> {

@@ -1,6 +1,5 @@
 import { renameSync, writeFileSync } from 'node:fs';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { Digest } from '../../../kernel/index.js';
 import { EngineClosed, EngineFailed, EngineOverloaded, EngineTimeout, VersionUnloadable } from '../../domain/errors.js';
 import type { Runnable } from '../../ports.js';
 import { aModel, linearModel, type LinearModel, TemporaryArtifacts } from '../../testing/index.js';
@@ -21,7 +20,13 @@ afterEach(async () => {
 });
 
 function engine(options: Partial<OnnxEngineOptions> = {}): OnnxEngine {
-  const made = new OnnxEngine(artifacts, { threads: 1, queueLimit: 100, timeoutMs: 10_000, idleSessions: 0, ...options });
+  const made = new OnnxEngine(artifacts, {
+    threads: 1,
+    queueLimit: 100,
+    timeoutMs: 10_000,
+    idleSessions: 0,
+    ...options,
+  });
   engines.push(made);
   return made;
 }
@@ -57,13 +62,25 @@ describe('with ONNX Runtime', () => {
     ['a truncated file', async () => version(linearModel({ bias: [1, 2, 3] }).slice(0, 150)), /protobuf|parse/i],
     ['no ONNX file', async () => version(new TextEncoder().encode('hello')), /protobuf|parse|failed/i],
     ['an empty file', async () => version(new Uint8Array()), /./],
-    ['another input shape', () => linear({ bias: [1, 2, 3], input: { shape: [-1, 1, 5, 5] } }), /shape \[batch, 1, 5, 5\]/],
+    [
+      'another input shape',
+      () => linear({ bias: [1, 2, 3], input: { shape: [-1, 1, 5, 5] } }),
+      /shape \[batch, 1, 5, 5\]/,
+    ],
     ['a fixed batch', () => linear({ bias: [1, 2, 3], input: { shape: [1, 1, 4, 4] } }), /shape \[1, 1, 4, 4\]/],
     ['another number of classes', () => linear({ bias: [1, 2] }), /output has the shape/],
-    ['another input name', () => linear({ bias: [1, 2, 3], input: { name: 'pixels' } }), /called "pixels", not "input"/],
+    [
+      'another input name',
+      () => linear({ bias: [1, 2, 3], input: { name: 'pixels' } }),
+      /called "pixels", not "input"/,
+    ],
     ['another output name', () => linear({ bias: [1, 2, 3], output: { name: 'scores' } }), /called "scores"/],
     ['an operator of its own', () => linear({ bias: [1, 2, 3], domain: 'com.example' }), /com\.example/],
-    ['an artifact that is not there', async () => ({ digest: `sha256:${'0'.repeat(64)}` as Digest, input, output }), /no artifact/],
+    [
+      'an artifact that is not there',
+      async () => ({ digest: `sha256:${'0'.repeat(64)}` as const, input, output }),
+      /no artifact/,
+    ],
   ])('refuses %s and goes on with what it has', async (_, broken, message) => {
     const good = await linear({ bias: [3, 2, 1] });
     const subject = engine();
@@ -99,7 +116,11 @@ describe('with ONNX Runtime', () => {
 
   it('keeps the versions that were used last, where that is wanted', async () => {
     const subject = engine({ idleSessions: 2 });
-    const versions = [await linear({ bias: [1, 0, 0] }), await linear({ bias: [2, 0, 0] }), await linear({ bias: [3, 0, 0] })];
+    const versions = [
+      await linear({ bias: [1, 0, 0] }),
+      await linear({ bias: [2, 0, 0] }),
+      await linear({ bias: [3, 0, 0] }),
+    ];
     for (const each of versions) await subject.infer(each, row(0), 1);
     for (const each of versions) writeFileSync(await artifacts.verifiedPath(each.digest), 'gone');
     await expect(subject.infer(versions[2]!, row(0), 1)).resolves.toBeDefined();
@@ -182,7 +203,7 @@ describe('with a thread that does what the test says', () => {
   it('gives up a run that hangs, replaces its thread, and answers what waited behind it', async () => {
     const model = await version(new Uint8Array());
     const reasons: string[] = [];
-    const subject = scripted({ timeoutMs: 300, onRestart: (reason) => reasons.push(reason) });
+    const subject = scripted({ timeoutMs: 1_500, onRestart: (reason) => reasons.push(reason) });
     await subject.load(model);
     await expect(subject.infer(model, gated().values, 1)).rejects.toThrow(EngineTimeout);
     expect((await subject.infer(model, row(4), 1)).values[0]).toBe(4);

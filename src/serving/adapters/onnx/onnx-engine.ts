@@ -1,8 +1,8 @@
 import type { Digest } from '../../../kernel/index.js';
 import type { ArtifactStore } from '../../../models/index.js';
 import { EngineClosed, EngineFailed, EngineOverloaded, EngineTimeout, VersionUnloadable } from '../../domain/errors.js';
-import type { EngineOutput, InferenceEngine, Runnable } from '../../ports.js';
-import type { FromWorker } from './messages.js';
+import { type EngineOutput, InferenceEngine, type Runnable } from '../../ports.js';
+import type { FromWorker } from '../../engine-messages.js';
 import { INFERENCE_WORKER, OnnxThread } from './onnx-thread.js';
 
 export interface OnnxEngineOptions {
@@ -19,6 +19,8 @@ export interface OnnxEngineOptions {
 
 /** Two, so that a thread need not wait for the way there and back between two runs. */
 const RUNS_IN_FLIGHT = 2;
+/** A thread whose current run has taken so much of the time that a request may take is hung, when a request runs out of it. */
+const HUNG_SHARE = 0.9;
 const FIRST_RESTART_MS = 50;
 const LAST_RESTART_MS = 5_000;
 const CLOSE_GRACE_MS = 2_000;
@@ -42,7 +44,7 @@ interface Job {
 }
 
 /** ONNX Runtime in worker threads behind one bounded queue. Threads start with the first version that is loaded. */
-export class OnnxEngine implements InferenceEngine {
+export class OnnxEngine extends InferenceEngine {
   private readonly entries = new Map<Digest, Entry>();
   private readonly threads: (OnnxThread | null)[];
   private readonly restarts: number[];
@@ -58,6 +60,7 @@ export class OnnxEngine implements InferenceEngine {
     private readonly artifacts: ArtifactStore,
     private readonly options: OnnxEngineOptions,
   ) {
+    super();
     this.threads = Array.from({ length: options.threads }, () => null);
     this.restarts = this.threads.map(() => 0);
   }
@@ -73,7 +76,7 @@ export class OnnxEngine implements InferenceEngine {
     const entry = this.entry(version);
     entry.pending += 1;
     entry.usedAt = performance.now();
-    this.depth(+1);
+    this.depth(1);
     try {
       return await new Promise<EngineOutput>((resolve, reject) => this.admit({ entry, values, rows, resolve, reject }));
     } finally {
@@ -98,7 +101,13 @@ export class OnnxEngine implements InferenceEngine {
     await Promise.all(this.running().map((thread) => thread.terminate()));
   }
 
-  private admit(wanted: { entry: Entry; values: Float32Array; rows: number; resolve: Job['resolve']; reject: Job['reject'] }): void {
+  private admit(wanted: {
+    entry: Entry;
+    values: Float32Array;
+    rows: number;
+    resolve: Job['resolve'];
+    reject: Job['reject'];
+  }): void {
     const { runnable, ready } = wanted.entry;
     const timer = setTimeout(() => this.timeOut(job), this.options.timeoutMs);
     const end = (action: () => void): void => {
@@ -119,9 +128,8 @@ export class OnnxEngine implements InferenceEngine {
     };
     ready.then(
       () => {
-        if (job.settled) return this.depth(-1);
         if (this.closed) job.reject(new EngineClosed());
-        this.queue.push(job);
+        this.queue.push(job); // also when it timed out meanwhile: the pump takes settled ones out
         this.pump();
       },
       (error: unknown) => {
@@ -156,7 +164,10 @@ export class OnnxEngine implements InferenceEngine {
       },
       settle: (message) => {
         if (message.kind === 'answered') job.resolve(message);
-        else job.reject(new EngineFailed(message.kind === 'failed' ? message.message : 'an unexpected message', { digest }));
+        else
+          job.reject(
+            new EngineFailed(message.kind === 'failed' ? message.message : 'an unexpected message', { digest }),
+          );
       },
       died: (guilty) => {
         if (guilty) job.deaths += 1;
@@ -168,20 +179,26 @@ export class OnnxEngine implements InferenceEngine {
   }
 
   private requeue(job: Job): void {
-    this.depth(+1);
+    this.depth(1);
     this.queue.unshift(job);
     this.pump();
   }
 
   private timeOut(job: Job): void {
     job.reject(new EngineTimeout(this.options.timeoutMs));
-    for (const thread of this.running()) if (thread.hasHung(this.options.timeoutMs)) void thread.terminate();
+    for (const thread of this.running())
+      if (thread.hasHung(HUNG_SHARE * this.options.timeoutMs)) void thread.terminate();
   }
 
   private entry(version: Runnable): Entry {
     const known = this.entries.get(version.digest);
     if (known !== undefined) return known;
-    const entry: Entry = { runnable: version, ready: this.loadEverywhere(version), pending: 0, usedAt: performance.now() };
+    const entry: Entry = {
+      runnable: version,
+      ready: this.loadEverywhere(version),
+      pending: 0,
+      usedAt: performance.now(),
+    };
     this.entries.set(version.digest, entry);
     // Whoever asks next shall try afresh; those who wait for it now get the rejection themselves.
     entry.ready.catch(() => {
@@ -215,7 +232,10 @@ export class OnnxEngine implements InferenceEngine {
         command: { kind: 'load', id, digest, path, input, output },
         settle: (message: FromWorker) => {
           if (message.kind === 'loaded') resolve();
-          else reject(new VersionUnloadable(digest, message.kind === 'failed' ? message.message : 'an unexpected message'));
+          else
+            reject(
+              new VersionUnloadable(digest, message.kind === 'failed' ? message.message : 'an unexpected message'),
+            );
         },
         died: (guilty, reason) => {
           if (this.closed) reject(new EngineClosed());
@@ -228,7 +248,11 @@ export class OnnxEngine implements InferenceEngine {
 
   private start(slot: number): OnnxThread {
     const url = this.options.workerUrl ?? INFERENCE_WORKER;
-    const thread: OnnxThread = new OnnxThread(url, () => this.answered(slot), (reason) => this.replace(slot, reason));
+    const thread: OnnxThread = new OnnxThread(
+      url,
+      () => this.answered(slot),
+      (reason) => this.replace(slot, reason),
+    );
     this.threads[slot] = thread;
     return thread;
   }

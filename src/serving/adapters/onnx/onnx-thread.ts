@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads';
-import type { FromWorker, RunCommand, ToWorker } from './messages.js';
+import type { FromWorker, RunCommand, ToWorker } from '../../engine-messages.js';
 
 /** Compiled beside this file, or the source itself, which Node can run because it only has types to strip. */
 export const INFERENCE_WORKER = new URL(

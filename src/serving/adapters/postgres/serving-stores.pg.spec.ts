@@ -87,7 +87,13 @@ describe('what gateways have in force', () => {
   });
 
   it('is the lowest epoch of the live ones', async () => {
-    await register.report('a', new Map([['digits', 3], ['letters', 9]]));
+    await register.report(
+      'a',
+      new Map([
+        ['digits', 3],
+        ['letters', 9],
+      ]),
+    );
     await register.report('b', new Map([['digits', 2]]));
     expect([await status.epochInForce('digits'), await status.epochInForce('letters')]).toEqual([2, 9]);
     await register.report('b', new Map([['digits', 0]])); // the wanted route does not load there
@@ -97,7 +103,8 @@ describe('what gateways have in force', () => {
   });
 
   it('keeps the time since when an epoch is in force over heartbeats', async () => {
-    const since = async () => (await database.db.query<{ at: Date }>('SELECT in_force_at AS at FROM serving.gateway'))[0]!.at.getTime();
+    const since = async () =>
+      (await database.db.query<{ at: Date }>('SELECT in_force_at AS at FROM serving.gateway'))[0]!.at.getTime();
     await register.report('a', new Map([['digits', 1]]));
     const first = await since();
     await register.report('a', new Map([['digits', 1]]));
@@ -109,9 +116,17 @@ describe('what gateways have in force', () => {
   it('forgets models that are gone and gateways that died long ago', async () => {
     await register.report('dead', new Map([['digits', 1]]));
     await database.db.query("UPDATE serving.gateway SET seen_at = clock_timestamp() - interval '2 hours'");
-    await register.report('a', new Map([['digits', 1], ['letters', 1]]));
+    await register.report(
+      'a',
+      new Map([
+        ['digits', 1],
+        ['letters', 1],
+      ]),
+    );
     await register.report('a', new Map([['letters', 1]]));
-    expect(await database.db.query('SELECT instance, model FROM serving.gateway')).toEqual([{ instance: 'a', model: 'letters' }]);
+    expect(await database.db.query('SELECT instance, model FROM serving.gateway')).toEqual([
+      { instance: 'a', model: 'letters' },
+    ]);
     await register.report('a', new Map());
     expect(await database.db.query('SELECT 1 FROM serving.gateway')).toEqual([]);
   });
