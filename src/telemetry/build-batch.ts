@@ -31,7 +31,10 @@ export function buildBatch(
     const refuse = (reason: BadReason, model: string | null): void => {
       dead.push(deadLetter(body(), reason, { ...place.source, offset: place.from + i, model, at: now }));
     };
-    if ('bad' in decoded) return refuse(decoded.bad, null);
+    if ('bad' in decoded) {
+      refuse(decoded.bad, null);
+      return;
+    }
     const event = decoded.ok;
     if (event.kind === 'label') {
       if (models.has(event.model)) labels.push(event);

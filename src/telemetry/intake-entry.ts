@@ -26,7 +26,7 @@ export function answerEntry(answer: Answer, decoded: Decoded<TelemetryEvent>): I
 /** JSON as bytes; a value that cannot be written (nested too deep) becomes a note that says so. */
 export function jsonBytes(value: unknown): Uint8Array {
   try {
-    return Buffer.from(JSON.stringify(value) ?? 'null');
+    return Buffer.from(JSON.stringify(value));
   } catch {
     return Buffer.from('"a value that cannot be written as JSON"');
   }

@@ -1,31 +1,39 @@
 import { describe, expect, it } from '@jest/globals';
 import { FakeClock } from '../kernel/testing/index.js';
 import { parseSettings } from '../platform/config/index.js';
-import { BatchRefused, FencedOut, IntakeOverloaded, IntakeUnavailable } from './domain/errors.js';
+import { BatchRefused, IntakeOverloaded, IntakeUnavailable } from './domain/errors.js';
 import { decodeEvent } from './domain/decode-event.js';
 import { eventEntry, type IntakeEntry } from './intake-entry.js';
 import { ModelViews } from './model-views.js';
 import { telemetrySettings, type TelemetrySettings } from './settings.js';
 import { TelemetryIntake } from './telemetry-intake.js';
-import { anAnswer, FakeBatchLedger, FakeModelStore, T0 } from './testing/index.js';
+import { anAnswer, FakeBatchLedger, FakeModelStore, RecordingIntakeObserver, T0 } from './testing/index.js';
 
 function setUp(overrides: Partial<TelemetrySettings> = {}) {
   const settings = { ...parseSettings([telemetrySettings], {}).of(telemetrySettings), ...overrides };
   const clock = new FakeClock(new Date(T0.getTime() + 60_000));
   const ledger = new FakeBatchLedger();
   const models = new FakeModelStore();
-  const make = (): TelemetryIntake => new TelemetryIntake(ledger, new ModelViews(models, clock), clock, settings);
-  return { ledger, clock, models, intake: make(), make };
+  const observer = new RecordingIntakeObserver();
+  const make = (): TelemetryIntake =>
+    new TelemetryIntake(ledger, new ModelViews(models, clock), clock, settings, observer);
+  return { ledger, clock, models, observer, intake: make(), make };
 }
-const entry = (value: unknown): IntakeEntry => eventEntry(decodeEvent(value), () => Buffer.from(JSON.stringify(value)), 100);
-const ids = (ledger: FakeBatchLedger): string[] => ledger.batches.flatMap(({ events }) => events.map(({ event }) => event.requestId));
+const entry = (value: unknown): IntakeEntry =>
+  eventEntry(decodeEvent(value), () => Buffer.from(JSON.stringify(value)), 100);
+const ids = (ledger: FakeBatchLedger): string[] =>
+  ledger.batches.flatMap(({ events }) => events.map(({ event }) => event.requestId));
 
 describe('TelemetryIntake', () => {
   it('writes answers in batches with consecutive offsets', async () => {
     const { intake, ledger } = setUp({ batchEntries: 40 });
     for (let n = 0; n < 100; n += 1) intake.accept(anAnswer(n));
     await intake.flush();
-    expect(ledger.batches.map(({ from, to }) => [from, to])).toEqual([[0, 40], [40, 80], [80, 100]]);
+    expect(ledger.batches.map(({ from, to }) => [from, to])).toEqual([
+      [0, 40],
+      [40, 80],
+      [80, 100],
+    ]);
     expect(ids(ledger)).toEqual(Array.from({ length: 100 }, (_, n) => `r${n}`));
   });
 
@@ -66,12 +74,16 @@ describe('TelemetryIntake', () => {
     await refused;
     intake.accept(anAnswer(1));
     await intake.flush();
-    expect(ledger.batches.map(({ from, to }) => [from, to])).toEqual([[0, 1], [1, 2]]);
+    expect(ledger.batches.map(({ from, to }) => [from, to])).toEqual([
+      [0, 1],
+      [1, 2],
+    ]);
   });
 
   it('finds the one entry that the store refuses and makes it a dead letter', async () => {
     const { intake, ledger } = setUp();
-    ledger.refuse = ({ events }) => (events.some(({ event }) => event.requestId === 'r7') ? new BatchRefused('poison') : null);
+    ledger.refuse = ({ events }) =>
+      events.some(({ event }) => event.requestId === 'r7') ? new BatchRefused('poison') : null;
     for (let n = 0; n < 20; n += 1) intake.accept(anAnswer(n));
     await intake.flush();
     expect(ids(ledger)).toHaveLength(19);
@@ -80,7 +92,7 @@ describe('TelemetryIntake', () => {
   });
 
   it('stands down for good when another process has taken its place', async () => {
-    const { intake, make, ledger } = setUp();
+    const { intake, make, ledger, observer } = setUp();
     intake.accept(anAnswer(1));
     await intake.flush();
     const heir = make();
@@ -92,7 +104,7 @@ describe('TelemetryIntake', () => {
     await intake.flush();
     expect(ids(ledger)).toEqual(['r1', 'r2']);
     await expect(intake.submit([entry(1)])).rejects.toThrow('another process has taken its place');
-    expect(() => new FencedOut('t', 0, 1, 2)).not.toThrow();
+    expect(observer.heard).toEqual(['replaced']);
   });
 
   it('writes what waits when it stops, and takes nothing after', async () => {
@@ -111,7 +123,10 @@ describe('TelemetryIntake', () => {
     models.models.push({ ...models.models[0]!, id: 'new' });
     intake.accept(anAnswer(2, { model: 'new' }));
     await intake.flush();
-    expect(ledger.batches.map(({ dead, events }) => [dead.length, events.length])).toEqual([[1, 0], [0, 1]]);
+    expect(ledger.batches.map(({ dead, events }) => [dead.length, events.length])).toEqual([
+      [1, 0],
+      [0, 1],
+    ]);
     expect(Buffer.from(ledger.batches[0]?.dead[0]?.head ?? []).toString()).toContain('"requestId":"r1"');
   });
 

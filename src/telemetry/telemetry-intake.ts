@@ -1,5 +1,4 @@
 import type { Clock } from '../kernel/index.js';
-import { log } from '../platform/observability/index.js';
 import { type Answer, AnswerSink } from '../serving/index.js';
 import { buildBatch, modelsOf, SampleGate } from './build-batch.js';
 import { answerEvent } from './domain/answer-event.js';
@@ -12,6 +11,16 @@ import type { BatchLedger, IntakeBatch, IntakeSource } from './ports.js';
 import type { TelemetrySettings } from './settings.js';
 
 const RETRY_MAX_MS = 5000;
+
+/** Hears what an operator should know of. */
+export interface IntakeObserver {
+  /** An answer met a defect of ours and was shed. */
+  defect(error: unknown): void;
+  /** The first failure of an outage. */
+  failed(error: unknown, entries: number): void;
+  /** Another process claimed the same source; this one stands down. */
+  replaced(error: unknown, source: IntakeSource): void;
+}
 
 interface Waiter {
   readonly until: number;
@@ -45,6 +54,7 @@ export class TelemetryIntake extends AnswerSink {
     private readonly views: ModelViews,
     private readonly clock: Clock,
     private readonly settings: TelemetrySettings,
+    private readonly observer: IntakeObserver,
   ) {
     super();
     this.source = { topic: 'in-process', partition: settings.partition };
@@ -54,13 +64,13 @@ export class TelemetryIntake extends AnswerSink {
   /** Never throws and never waits; without room the answer is shed and counted. */
   override accept(answer: Answer): void {
     try {
-      if (this.closed !== null) return shedTotal.inc({ cause: 'closed' });
       const entry = answerEntry(answer, answerEvent(answer));
-      if (!this.hasRoom(1, entry.bytes)) return shedTotal.inc({ cause: 'full' });
-      this.push(entry);
+      if (this.closed !== null) shedTotal.inc({ cause: 'closed' });
+      else if (!this.hasRoom(1, entry.bytes)) shedTotal.inc({ cause: 'full' });
+      else this.push(entry);
     } catch (error) {
       shedTotal.inc({ cause: 'defect' });
-      log.error({ err: error }, 'an answer could not be taken');
+      this.observer.defect(error);
     }
   }
 
@@ -72,6 +82,8 @@ export class TelemetryIntake extends AnswerSink {
     if (entries.length === 0) return;
     for (const entry of entries) this.push(entry);
     const until = this.taken;
+    // Somebody waits: what comes meanwhile still shares the next batch, because only one is written at a time.
+    if (this.timer !== null) setImmediate(() => void this.tick());
     await new Promise<void>((resolve, reject) => this.waiters.push({ until, resolve, reject }));
   }
 
@@ -166,7 +178,7 @@ export class TelemetryIntake extends AnswerSink {
   /** True when it makes sense to go on at once. */
   private afterFailure(error: unknown, entries: IntakeEntry[]): boolean {
     if (error instanceof FencedOut) {
-      log.error({ err: error, ...this.source }, 'another process took over telemetry; give each its own partition');
+      this.observer.replaced(error, this.source);
       this.close('another process has taken its place');
       return false;
     }
@@ -176,7 +188,7 @@ export class TelemetryIntake extends AnswerSink {
     }
     this.failures += 1;
     this.retryAt = this.clock.now().getTime() + Math.min(RETRY_MAX_MS, 125 * 2 ** this.failures);
-    if (this.failures === 1) log.warn({ err: error, entries: entries.length }, 'telemetry could not be written; it is tried again');
+    if (this.failures === 1) this.observer.failed(error, entries.length);
     this.rejectWaiters('the store does not answer; what was sent is written when it does');
     return false;
   }

@@ -1,6 +1,7 @@
 import { Global, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Clock } from '../kernel/index.js';
 import { ModelStore } from '../models/index.js';
+import { log } from '../platform/observability/index.js';
 import { AnswerSink } from '../serving/index.js';
 import { EventsController } from './adapters/http/events.controller.js';
 import { LabelsController } from './adapters/http/labels.controller.js';
@@ -12,7 +13,8 @@ import { PostgresLabelIntake } from './adapters/postgres/postgres-label-intake.j
 import { PostgresSampleStore } from './adapters/postgres/postgres-sample-store.js';
 import { PostgresTelemetryRetention } from './adapters/postgres/postgres-telemetry-retention.js';
 import { PostgresWindowStore } from './adapters/postgres/postgres-window-store.js';
-import { mergeLatencies } from './domain/latency-sketch.js';
+import { type LatencySummary, mergeLatencies } from './domain/latency-sketch.js';
+import type { Window } from './domain/window.js';
 import { ModelViews } from './model-views.js';
 import {
   AnswerLedger,
@@ -25,8 +27,27 @@ import {
   WindowStore,
 } from './ports.js';
 import { telemetrySettings, type TelemetrySettings } from './settings.js';
-import { TelemetryIntake } from './telemetry-intake.js';
+import { type IntakeObserver, TelemetryIntake } from './telemetry-intake.js';
 import { TelemetryRetentionReconciler } from './telemetry-retention.reconciler.js';
+
+const logging: IntakeObserver = {
+  defect: (error) => {
+    log.error({ err: error }, 'an answer could not be taken');
+  },
+  failed: (error, entries) => {
+    log.warn({ err: error, entries }, 'telemetry could not be written and is tried again');
+  },
+  replaced: (error, source) => {
+    log.error({ err: error, ...source }, 'another process took telemetry over; give each process its own partition');
+  },
+};
+
+/** The same as the function, for whoever wants it injected. */
+class MergedLatencySketches extends LatencySketches {
+  override merge(windows: readonly Window[]): LatencySummary {
+    return mergeLatencies(windows);
+  }
+}
 
 /** Global, because serving, which is upstream, is handed `AnswerSink` without knowing who implements it. */
 @Global()
@@ -40,17 +61,26 @@ import { TelemetryRetentionReconciler } from './telemetry-retention.reconciler.j
     { provide: DeadLetterStore, useClass: PostgresDeadLetterStore },
     { provide: BatchLedger, useClass: PostgresBatchLedger },
     { provide: TelemetryRetention, useClass: PostgresTelemetryRetention },
-    { provide: LatencySketches, useValue: { merge: mergeLatencies } satisfies LatencySketches },
+    { provide: LatencySketches, useClass: MergedLatencySketches },
     {
       provide: TelemetryIntake,
       inject: [BatchLedger, ModelStore, Clock, telemetrySettings.token],
       useFactory: (ledger: BatchLedger, models: ModelStore, clock: Clock, settings: TelemetrySettings) =>
-        new TelemetryIntake(ledger, new ModelViews(models, clock), clock, settings),
+        new TelemetryIntake(ledger, new ModelViews(models, clock), clock, settings, logging),
     },
     { provide: AnswerSink, useExisting: TelemetryIntake },
     TelemetryRetentionReconciler,
   ],
-  exports: [WindowStore, AnswerLedger, SampleStore, LabelIntake, LatencySketches, BatchLedger, DeadLetterStore, AnswerSink],
+  exports: [
+    WindowStore,
+    AnswerLedger,
+    SampleStore,
+    LabelIntake,
+    LatencySketches,
+    BatchLedger,
+    DeadLetterStore,
+    AnswerSink,
+  ],
 })
 export class TelemetryModule implements OnApplicationBootstrap, OnApplicationShutdown {
   constructor(private readonly intake: TelemetryIntake) {}

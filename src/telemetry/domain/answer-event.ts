@@ -7,14 +7,12 @@ import { type Decoded, type InferenceEvent, bad } from './event.js';
  * only what a client can influence. Never throws.
  */
 export function answerEvent(answer: Answer): Decoded<InferenceEvent> {
-  if (!isPlainText(answer.requestId)) return bad('field', 'requestId must be a text of 1 to 256 characters without NUL');
+  if (!isPlainText(answer.requestId))
+    return bad('field', 'requestId must be a text of 1 to 256 characters without NUL');
   if (answer.prediction !== null && !Number.isFinite(answer.prediction)) {
     return bad('field', 'prediction must be a finite number');
   }
-  const features: Record<string, number> = {};
-  for (const [name, value] of Object.entries(answer.features)) {
-    if (Number.isFinite(value)) features[name] = value;
-  }
+  const features = Object.fromEntries(Object.entries(answer.features).filter(([, value]) => Number.isFinite(value)));
   const failed = answer.error !== null || answer.prediction === null;
   return {
     ok: {
@@ -29,11 +27,17 @@ export function answerEvent(answer: Answer): Decoded<InferenceEvent> {
       features,
       prediction: failed ? null : answer.prediction,
       confidence: failed ? null : answer.confidence,
-      shadow:
-        answer.shadow === null
-          ? null
-          : { version: answer.shadow.version, prediction: answer.shadow.error === null ? answer.shadow.prediction : null },
-      input: answer.input.length === 0 || answer.input.some((value) => !Number.isFinite(value)) ? null : answer.input,
+      shadow: shadowOf(answer),
+      input: usable(answer.input) ? answer.input : null,
     },
   };
+}
+
+function shadowOf({ shadow }: Answer): InferenceEvent['shadow'] {
+  if (shadow === null) return null;
+  return { version: shadow.version, prediction: shadow.error === null ? shadow.prediction : null };
+}
+
+function usable(input: Float32Array): boolean {
+  return input.length > 0 && input.every((value) => Number.isFinite(value));
 }

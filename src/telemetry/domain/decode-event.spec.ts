@@ -19,7 +19,8 @@ const event = {
   shadow: { version, prediction: 4 },
   input: [1, 2],
 };
-const bytes = (value: unknown): Uint8Array => new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value));
+const bytes = (value: unknown): Uint8Array =>
+  new TextEncoder().encode(typeof value === 'string' ? value : JSON.stringify(value));
 
 describe('decodeEvent', () => {
   it('reads a whole inference event', () => {
@@ -46,7 +47,14 @@ describe('decodeEvent', () => {
     const { arm: _, features: __, shadow: ___, confidence: ____, error: _____, ...least } = event;
     const input = btoa(String.fromCharCode(...rowToBytes(Float32Array.of(0.5, -2))));
     expect(decodeEvent({ ...least, at: 1000, input })).toMatchObject({
-      ok: { arm: 'stable', at: new Date(1000), features: {}, shadow: null, confidence: null, input: Float32Array.of(0.5, -2) },
+      ok: {
+        arm: 'stable',
+        at: new Date(1000),
+        features: {},
+        shadow: null,
+        confidence: null,
+        input: Float32Array.of(0.5, -2),
+      },
     });
     const label = { schema: 'ratchet.dev/label/v1', requestId: 'r1', model: 'digits', label: 7 };
     expect(decodeEvent(label)).toEqual({ ok: { kind: 'label', requestId: 'r1', model: 'digits', label: 7 } });
@@ -62,11 +70,21 @@ describe('decodeEvent', () => {
     ['another schema', { ...event, schema: 'x' }, 'schema', 'schema must be'],
     ['no model', { ...event, model: undefined }, 'field', 'model is missing'],
     ['an empty model', { ...event, model: '' }, 'field', 'model must be a text'],
-    ['a number that overflows', JSON.stringify(event).replace('1.5', '1e999'), 'field', 'latencyMs must be a finite number'],
+    [
+      'a number that overflows',
+      JSON.stringify(event).replace('1.5', '1e999'),
+      'field',
+      'latencyMs must be a finite number',
+    ],
     ['a negative latency', { ...event, latencyMs: -1 }, 'field', 'latencyMs must be between'],
     ['a long text', { ...event, requestId: 'x'.repeat(257) }, 'field', 'requestId must be a text of 1 to 256'],
     ['NUL, which the store cannot hold', { ...event, requestId: 'a\0b' }, 'field', 'requestId must be'],
-    ['half a character', '{"schema":"ratchet.dev/label/v1","requestId":"\\ud800","model":"m","label":1}', 'field', 'requestId'],
+    [
+      'half a character',
+      '{"schema":"ratchet.dev/label/v1","requestId":"\\ud800","model":"m","label":1}',
+      'field',
+      'requestId',
+    ],
     ['a version that is no digest', { ...event, version: 'v1' }, 'field', 'version must be a digest'],
     ['neither prediction nor error', { ...event, prediction: null }, 'field', 'prediction is missing'],
     ['both', { ...event, error: 'timeout' }, 'field', 'exclude each other'],
@@ -74,7 +92,12 @@ describe('decodeEvent', () => {
     ['a time without a zone', { ...event, at: '2026-01-01T00:00:00' }, 'field', 'at must be'],
     ['no time', { ...event, at: 'soon' }, 'field', 'at must be'],
     ['a feature that is no number', { ...event, features: { mean: '1' } }, 'field', 'features.mean must be'],
-    ['a dangerous feature', JSON.stringify(event).replace('"mean"', '"__proto__"'), 'field', 'a name that cannot be used'],
+    [
+      'a dangerous feature',
+      JSON.stringify(event).replace('"mean"', '"__proto__"'),
+      'field',
+      'a name that cannot be used',
+    ],
     ['an input with a text', { ...event, input: [1, 'x'] }, 'field', 'input[1] must be'],
     ['an input beyond 32 bits', { ...event, input: [1e300] }, 'field', 'input[0] must be'],
     ['an input that is no base64', { ...event, input: '%%' }, 'field', 'input is not base64'],
@@ -87,26 +110,40 @@ describe('decodeEvent', () => {
 
   it('refuses what is too large before it reads it, and what is no UTF-8', () => {
     expect(decodeEvent(new Uint8Array(MAX_EVENT_BYTES + 1))).toMatchObject({ bad: { class: 'too-large' } });
-    expect(decodeEvent(Uint8Array.of(0x22, 0xff, 0x22))).toEqual({ bad: { class: 'not-json', detail: 'is not UTF-8' } });
+    expect(decodeEvent(Uint8Array.of(0x22, 0xff, 0x22))).toEqual({
+      bad: { class: 'not-json', detail: 'is not UTF-8' },
+    });
   });
 
   it('never throws, whatever it gets, and what it accepts is bounded and finite', () => {
     const field = fc.constantFrom(...Object.keys(event));
-    const mutated = fc.tuple(field, fc.oneof(fc.anything(), fc.jsonValue())).map(([name, value]) => ({ ...event, [name]: value }));
-    const input = fc.oneof(fc.uint8Array({ maxLength: 300 }), fc.anything(), fc.json().map(bytes), mutated, mutated.map((value) => {
-      try {
-        return bytes(JSON.stringify(value) ?? '');
-      } catch {
-        return bytes('');
-      }
-    }));
+    const mutated = fc
+      .tuple(field, fc.oneof(fc.anything(), fc.jsonValue()))
+      .map(([name, value]) => ({ ...event, [name]: value }));
+    const input = fc.oneof(
+      fc.uint8Array({ maxLength: 300 }),
+      fc.anything(),
+      fc.json().map(bytes),
+      mutated,
+      mutated.map((value) => {
+        try {
+          return bytes(JSON.stringify(value) ?? '');
+        } catch {
+          return bytes('');
+        }
+      }),
+    );
     fc.assert(
       fc.property(input, (value) => {
         const decoded = decodeEvent(value);
         if ('bad' in decoded) return decoded.bad.detail.length < 400;
         const got = decoded.ok;
         if (got.kind === 'label') return Number.isFinite(got.label);
-        return got.requestId.length <= 256 && Number.isFinite(got.latencyMs) && Object.values(got.features).every(Number.isFinite);
+        return (
+          got.requestId.length <= 256 &&
+          Number.isFinite(got.latencyMs) &&
+          Object.values(got.features).every(Number.isFinite)
+        );
       }),
       { numRuns: 2000 },
     );

@@ -54,7 +54,13 @@ export function parseJson(bytes: Uint8Array, limit = MAX_EVENT_BYTES): Decoded<u
 
 /** True for a text that every part of the system can carry: bounded, without NUL, and valid Unicode. */
 export function isPlainText(value: unknown): value is string {
-  return typeof value === 'string' && value.length > 0 && value.length <= MAX_TEXT && !/\0|\p{Surrogate}/u.test(value);
+  if (typeof value !== 'string' || value.length === 0 || value.length > MAX_TEXT) return false;
+  for (let i = 0; i < value.length; i += 1) {
+    const unit = value.charCodeAt(i);
+    // Only texts with a surrogate or NUL need the slow look.
+    if (unit === 0 || (unit & 0xf800) === 0xd800) return !/\0|\p{Surrogate}/u.test(value);
+  }
+  return true;
 }
 
 function inferenceEvent(fields: Fields): TelemetryEvent {
@@ -131,7 +137,7 @@ function time(fields: Fields): Date {
   const value = fields.at;
   if (value === undefined || value === null) throw new FieldFault('at is missing');
   const iso = typeof value === 'string' && value.length <= 40 && /^\d{4}-\d\d-\d\dT.*(?:Z|[+-]\d\d:?\d\d)$/.test(value);
-  const at = typeof value === 'number' || iso ? new Date(value as string | number) : null;
+  const at = typeof value === 'number' || iso ? new Date(value) : null;
   const year = at === null ? Number.NaN : at.getUTCFullYear();
   if (at === null || !(year >= 1970 && year <= 9999)) {
     throw new FieldFault('at must be milliseconds since 1970 or an ISO 8601 time with a zone');

@@ -20,7 +20,8 @@ export function deduplicate(events: readonly AdmittedEvent[]): {
     const name = identity(admitted.event);
     const known = first.get(name);
     if (known === undefined) first.set(name, admitted);
-    else if (known.event.error !== null && admitted.event.error === null && !retries.has(name)) retries.set(name, admitted);
+    else if (known.event.error !== null && admitted.event.error === null && !retries.has(name))
+      retries.set(name, admitted);
   }
   return {
     first: [...first.values()],

@@ -26,21 +26,32 @@ export function chooseSamples(events: readonly AdmittedEvent[], allowance: numbe
  * rare classes and unsure answers stay longest.
  */
 export function dropPlan(counts: ReadonlyMap<string, number>, limit: number): Map<string, number> {
-  const plan = new Map<string, number>();
-  let excess = [...counts.values()].reduce((sum, count) => sum + count, 0) - limit;
   const sizes = [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
-  for (let level = 1; excess > 0 && level <= sizes.length; level += 1) {
-    // The `level` largest strata are equally large now; lower them together to the next one, or as far as needed.
-    const height = (sizes[level - 1]?.[1] ?? 0) - (sizes[level]?.[1] ?? 0);
-    const total = Math.min(excess, height * level);
-    for (let i = 0; i < level; i += 1) {
-      const share = Math.floor(total / level) + (i < total % level ? 1 : 0);
-      const name = sizes[i]?.[0] ?? '';
-      if (share > 0) plan.set(name, (plan.get(name) ?? 0) + share);
-    }
-    excess -= total;
+  const ceiling = commonCeiling(
+    sizes.map(([, size]) => size),
+    limit,
+  );
+  const plan = new Map<string, number>();
+  let spare = limit - sizes.reduce((sum, [, size]) => sum + Math.min(size, ceiling), 0);
+  for (const [name, size] of sizes) {
+    // The ceiling is a whole number; what is left of the limit goes to the strata above it, one row each.
+    const keep = size > ceiling && spare > 0 ? ceiling + 1 : Math.min(size, ceiling);
+    if (size > ceiling && spare > 0) spare -= 1;
+    if (size > keep) plan.set(name, size - keep);
   }
   return plan;
+}
+
+/** The largest whole number such that strata cut down to it fit into `limit` together; `sizes` are descending. */
+function commonCeiling(sizes: readonly number[], limit: number): number {
+  let rest = limit;
+  for (let i = sizes.length - 1; i >= 0; i -= 1) {
+    const size = sizes[i] ?? 0;
+    const share = Math.floor(rest / (i + 1));
+    if (size > share) return share;
+    rest -= size;
+  }
+  return Number.MAX_SAFE_INTEGER;
 }
 
 /** A bucket that fills with `perSecond` up to two seconds' worth; what is taken is gone. Bounds the rate of kept inputs. */

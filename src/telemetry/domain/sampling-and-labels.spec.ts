@@ -52,9 +52,12 @@ describe('chooseSamples', () => {
     [0, 0.2, 10, '0/low'],
     [0, null, 10, '0/none'],
     [12.5, null, null, 'value/none'],
-  ])('puts prediction %p with confidence %p of %p classes into stratum %p', (prediction, confidence, classes, stratum) => {
-    expect(stratumOf(prediction, confidence, classes)).toBe(stratum);
-  });
+  ])(
+    'puts prediction %p with confidence %p of %p classes into stratum %p',
+    (prediction, confidence, classes, stratum) => {
+      expect(stratumOf(prediction, confidence, classes)).toBe(stratum);
+    },
+  );
 });
 
 describe('stableHash', () => {

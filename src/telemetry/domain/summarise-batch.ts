@@ -1,6 +1,13 @@
 import { type WindowKey, WindowAccumulator } from './accumulate-window.js';
 import type { AdmittedEvent, ModelView } from './admit.js';
-import { EMPTY_PROFILE, type FeatureProfile, type PendingValue, PREDICTION_FEATURE, binOf, growProfile } from './feature-profile.js';
+import {
+  EMPTY_PROFILE,
+  type FeatureProfile,
+  type PendingValue,
+  PREDICTION_FEATURE,
+  binOf,
+  growProfile,
+} from './feature-profile.js';
 import type { Window } from './window.js';
 
 /** What one batch of one model's new events adds: parts of windows, and the profiles that changed. */
@@ -18,10 +25,14 @@ export function summariseBatch(
 ): BatchSummary {
   const windows = new Map<string, WindowAccumulator>();
   const values = new Map<string, PendingValue[]>();
+  let last: { readonly key: WindowKey; readonly window: WindowAccumulator } | null = null;
   const windowOf = (key: WindowKey): WindowAccumulator => {
+    // Most events follow one of the same window; naming a window costs more than counting in it.
+    if (last !== null && isSame(last.key, key)) return last.window;
     const name = `${key.version} ${key.start} ${key.seconds}`;
     const known = windows.get(name) ?? new WindowAccumulator(view.name, key);
     windows.set(name, known);
+    last = { key, window: known };
     return known;
   };
 
@@ -39,17 +50,27 @@ export function summariseBatch(
     const { profile, released } = growProfile(before, batch);
     if (profile !== before) changed.set(feature, profile);
     if (profile.edges === null) continue;
-    for (const { value, ...key } of released) {
-      if (feature === PREDICTION_FEATURE) windowOf(key).addPrediction(String(binOf(profile.edges, value)));
-      else windowOf(key).addFeature(feature, profile.edges, value);
+    for (const waiting of released) {
+      if (feature === PREDICTION_FEATURE) windowOf(waiting).addPrediction(String(binOf(profile.edges, waiting.value)));
+      else windowOf(waiting).addFeature(feature, profile.edges, waiting.value);
     }
   }
   return { windows: [...windows.values()].map((window) => window.toWindow()), profiles: changed };
 }
 
-function push(values: Map<string, PendingValue[]>, feature: string, value: number | null | undefined, key: WindowKey): void {
+function push(
+  values: Map<string, PendingValue[]>,
+  feature: string,
+  value: number | null | undefined,
+  key: WindowKey,
+): void {
   if (value === undefined || value === null) return;
   const list = values.get(feature);
-  if (list === undefined) values.set(feature, [{ value, ...key }]);
-  else list.push({ value, ...key });
+  const waiting = { value, version: key.version, start: key.start, seconds: key.seconds };
+  if (list === undefined) values.set(feature, [waiting]);
+  else list.push(waiting);
+}
+
+function isSame(a: WindowKey, b: WindowKey): boolean {
+  return a.start === b.start && a.seconds === b.seconds && a.version === b.version;
 }

@@ -63,7 +63,12 @@ describe('the window engine', () => {
   it('counts errors, classes and confidence, each in its place', () => {
     const failed = admitted(anEvent(1, { error: 'timeout', prediction: null, confidence: null }));
     const window = windowOf([admitted(anEvent(1, { confidence: 1 })), admitted(anEvent(2, { confidence: 0 })), failed]);
-    expect(window).toMatchObject({ requests: 3, errors: 1, predictions: { '1': 1, '2': 1 }, newestAt: new Date(T0.getTime() + 2000) });
+    expect(window).toMatchObject({
+      requests: 3,
+      errors: 1,
+      predictions: { '1': 1, '2': 1 },
+      newestAt: new Date(T0.getTime() + 2000),
+    });
     expect(window.confidence).toEqual([1, ...Array<number>(18).fill(0), 1]);
   });
 
@@ -99,7 +104,12 @@ describe('admit', () => {
     ['an unknown model', anEvent(1), null, 'there is no such model'],
     ['a class that does not exist', anEvent(1, { prediction: 3 }), VIEW, 'prediction 3 is not one of 3 classes'],
     ['half a class', anEvent(1, { prediction: 0.5 }), VIEW, 'is not one of 3 classes'],
-    ['an input of another size', anEvent(1, { input: Float32Array.of(1) }), VIEW, 'input has 1 numbers; the model takes 4'],
+    [
+      'an input of another size',
+      anEvent(1, { input: Float32Array.of(1) }),
+      VIEW,
+      'input has 1 numbers; the model takes 4',
+    ],
     ['what nobody remembers', anEvent(1, { at: new Date(T0.getTime() - 81_000) }), VIEW, 'at is more than 180 s ago'],
   ])('refuses %s', (_, event, view, detail) => {
     expect(admit(event, view, now)).toMatchObject({ bad: { detail: expect.stringContaining(detail) as unknown } });
@@ -137,14 +147,18 @@ describe('feature profile', () => {
         let n = 0;
         let out = 0;
         for (const size of sizes) {
-          const grown = growProfile(profile, Array.from({ length: size }, () => value(n++ % 97)));
+          const grown = growProfile(
+            profile,
+            Array.from({ length: size }, () => value(n++ % 97)),
+          );
           expect(profile.edges === null || grown.profile === profile).toBe(true);
           profile = grown.profile;
           out += grown.released.length;
           expect(profile.pending.length).toBeLessThan(PROFILE_VALUES);
         }
         expect(out + profile.pending.length).toBe(n);
-        if (profile.edges !== null) expect(profile.edges).toEqual(quantileEdges(Array.from({ length: 300 }, (_, i) => i % 97)));
+        if (profile.edges !== null)
+          expect(profile.edges).toEqual(quantileEdges(Array.from({ length: 300 }, (_, i) => i % 97)));
       }),
       { numRuns: 50 },
     );
@@ -156,11 +170,17 @@ describe('feature profile', () => {
     const constant = quantileEdges(Array<number>(300).fill(0));
     expect([-1, 0, 0.1].map((v) => binOf(constant, v))).toEqual([0, 1, 2]);
     fc.assert(
-      fc.property(fc.array(fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e6, max: 1e6 }), { minLength: 300, maxLength: 300 }), (values) => {
-        const edges = quantileEdges(values);
-        expect(edges.length).toBeLessThanOrEqual(19);
-        expect(edges.every((edge, i) => i === 0 || edge > (edges[i - 1] ?? 0))).toBe(true);
-      }),
+      fc.property(
+        fc.array(fc.double({ noNaN: true, noDefaultInfinity: true, min: -1e6, max: 1e6 }), {
+          minLength: 300,
+          maxLength: 300,
+        }),
+        (values) => {
+          const edges = quantileEdges(values);
+          expect(edges.length).toBeLessThanOrEqual(19);
+          expect(edges.every((edge, i) => i === 0 || edge > (edges[i - 1] ?? 0))).toBe(true);
+        },
+      ),
     );
   });
 });
@@ -168,24 +188,30 @@ describe('feature profile', () => {
 describe('LatencySketch', () => {
   it('is within one percent of the true quantile, merged or not', () => {
     fc.assert(
-      fc.property(fc.array(fc.double({ min: 1e-3, max: 1e7, noNaN: true }), { minLength: 1, maxLength: 200 }), fc.nat(100), (values, percent) => {
-        const parts = [0, 1].map((half) => {
-          const sketch = new LatencySketch();
-          values.filter((_, i) => i % 2 === half).forEach((value) => sketch.add(value));
-          return { latency: sketch.toBytes() };
-        });
-        const rank = Math.floor((percent / 100) * (values.length - 1));
-        const truth = [...values].sort((a, b) => a - b)[rank] ?? 0;
-        const got = latencyQuantile(parts, percent / 100) ?? 0;
-        expect(Math.abs(got - truth) / truth).toBeLessThanOrEqual(0.010_001);
-        expect(mergeLatencies(parts).count).toBe(values.length);
-      }),
+      fc.property(
+        fc.array(fc.double({ min: 1e-3, max: 1e7, noNaN: true }), { minLength: 1, maxLength: 200 }),
+        fc.nat(100),
+        (values, percent) => {
+          const parts = [0, 1].map((half) => {
+            const sketch = new LatencySketch();
+            values.filter((_, i) => i % 2 === half).forEach((value) => sketch.add(value));
+            return { latency: sketch.toBytes() };
+          });
+          const rank = Math.floor((percent / 100) * (values.length - 1));
+          const truth = [...values].sort((a, b) => a - b)[rank] ?? 0;
+          const got = latencyQuantile(parts, percent / 100) ?? 0;
+          expect(Math.abs(got - truth) / truth).toBeLessThanOrEqual(0.010_001);
+          expect(mergeLatencies(parts).count).toBe(values.length);
+        },
+      ),
     );
   });
 
   it('knows nothing of an empty window, and refuses bytes that are no sketch', () => {
     expect(latencyQuantile([], 0.95)).toBeNull();
-    expect(latencyQuantile([{ latency: new Uint8Array() }, { latency: new LatencySketch().toBytes() }], 0.95)).toBeNull();
+    expect(
+      latencyQuantile([{ latency: new Uint8Array() }, { latency: new LatencySketch().toBytes() }], 0.95),
+    ).toBeNull();
     for (const bytes of [[9], [1, 3], [1, 200], [1, 255, 255, 255, 1, 1]]) {
       expect(() => new LatencySketch().addBytes(Uint8Array.from(bytes))).toThrow(RangeError);
     }

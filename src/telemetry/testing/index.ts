@@ -3,6 +3,7 @@ import { type Model, ModelStore, type TelemetrySettings } from '../../models/ind
 import type { Answer } from '../../serving/index.js';
 import { type AdmittedEvent, admit, type ModelView, viewOf } from '../domain/admit.js';
 import type { InferenceEvent } from '../domain/event.js';
+import type { IntakeObserver } from '../telemetry-intake.js';
 export { FakeBatchLedger } from './fake-batch-ledger.js';
 
 /** A digest of one repeated hex digit. */
@@ -108,6 +109,20 @@ export function admitted(event: InferenceEvent, now: Date = event.at, view: Mode
   const result = admit(event, view, now);
   if ('bad' in result) throw new TypeError(result.bad.detail);
   return result.ok;
+}
+
+/** Remembers what it heard. */
+export class RecordingIntakeObserver implements IntakeObserver {
+  readonly heard: string[] = [];
+  defect(): void {
+    this.heard.push('defect');
+  }
+  failed(): void {
+    this.heard.push('failed');
+  }
+  replaced(): void {
+    this.heard.push('replaced');
+  }
 }
 
 /** An answer of the gateway, unique by `n`. */

@@ -63,7 +63,10 @@ function toEntries(body: Buffer, limit: number): IntakeEntry[] {
   if ('bad' in parsed) return [eventEntry(parsed, () => body, body.length)];
   if (!Array.isArray(parsed.ok)) return [eventEntry(decodeEvent(body), () => body, body.length)];
   if (parsed.ok.length > MAX_EVENTS) {
-    const bad: BadReason = { class: 'too-large', detail: `has ${parsed.ok.length} events; at most ${MAX_EVENTS} are taken` };
+    const bad: BadReason = {
+      class: 'too-large',
+      detail: `has ${parsed.ok.length} events; at most ${MAX_EVENTS} are taken`,
+    };
     return [eventEntry({ bad }, () => body, body.length)];
   }
   const share = Math.ceil(body.length / Math.max(1, parsed.ok.length));

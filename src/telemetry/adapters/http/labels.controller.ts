@@ -8,7 +8,11 @@ const labelsBody = z
     labels: z
       .array(
         z.object({
-          requestId: z.string().min(1).max(256).regex(/^[^\0]*$/u, 'must not contain NUL'),
+          requestId: z
+            .string()
+            .min(1)
+            .max(256)
+            .regex(/^[^\0]*$/u, 'must not contain NUL'),
           label: z.number(),
         }),
       )

@@ -1,56 +1,48 @@
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_PIPE, NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { AuthGuard } from '../../../platform/http/auth.guard.js';
-import { configureHttp, httpSettings, newFastifyAdapter, TokenStore, validationPipe } from '../../../platform/http/index.js';
+import {
+  configureHttp,
+  httpSettings,
+  newFastifyAdapter,
+  TokenStore,
+  validationPipe,
+} from '../../../platform/http/index.js';
 import { ProblemFilter } from '../../../platform/http/problem.filter.js';
 import { FakeTokenStore } from '../../../platform/http/testing/index.js';
-import { Clock } from '../../../kernel/index.js';
-import { FakeClock } from '../../../kernel/testing/index.js';
-import { ModelStore } from '../../../models/index.js';
+import { Clock, FactBus, WorkQueue } from '../../../kernel/index.js';
+import { FakeClock, RecordingFactBus, RecordingWorkQueue } from '../../../kernel/testing/index.js';
+import { ArtifactStore, ModelStore } from '../../../models/index.js';
+import { AnswerSink } from '../../../serving/index.js';
 import { ConfigModule, parseSettings } from '../../../platform/config/index.js';
 import { Database } from '../../../platform/postgres/index.js';
 import { openTestDatabase, type TestDatabase } from '../../../platform/postgres/testing/index.js';
-import { ModelViews } from '../../model-views.js';
 import { telemetryPersistence } from '../../persistence.js';
-import { BatchLedger, DeadLetterStore, LabelIntake, WindowStore } from '../../ports.js';
 import { telemetrySettings } from '../../settings.js';
-import { TelemetryIntake } from '../../telemetry-intake.js';
-import { digestOf, FakeModelStore, T0 } from '../../testing/index.js';
-import { PostgresBatchLedger } from '../postgres/postgres-batch-ledger.js';
-import { PostgresDeadLetterStore } from '../postgres/postgres-dead-letter-store.js';
-import { PostgresLabelIntake } from '../postgres/postgres-label-intake.js';
-import { PostgresWindowStore } from '../postgres/postgres-window-store.js';
-import { EventsController } from './events.controller.js';
-import { LabelsController } from './labels.controller.js';
-import { TelemetryController } from './telemetry.controller.js';
+import { TelemetryModule } from '../../telemetry.module.js';
+import { anAnswer, digestOf, FakeModelStore, T0 } from '../../testing/index.js';
 
 const settings = parseSettings([httpSettings, telemetrySettings], { RATCHET_TELEMETRY_MAX_BODY_BYTES: '2000000' });
 let test: TestDatabase;
 let app: NestFastifyApplication;
-let intake: TelemetryIntake;
 
 async function makeApp(db: Database): Promise<NestFastifyApplication> {
-  const clock = new FakeClock(new Date(T0.getTime() + 60_000));
-  const models = new FakeModelStore();
+  const stubs = [
+    { provide: Database, useValue: db },
+    { provide: Clock, useValue: new FakeClock(new Date(T0.getTime() + 60_000)) },
+    { provide: ModelStore, useValue: new FakeModelStore() },
+    { provide: ArtifactStore, useValue: {} },
+    { provide: WorkQueue, useValue: new RecordingWorkQueue() },
+    { provide: FactBus, useValue: new RecordingFactBus() },
+  ];
+  @Global()
+  @Module({ providers: stubs, exports: stubs.map(({ provide }) => provide) })
+  class StubModule {}
   @Module({
-    imports: [ConfigModule.forRoot(settings)],
-    controllers: [EventsController, LabelsController, TelemetryController],
+    imports: [ConfigModule.forRoot(settings), StubModule, TelemetryModule],
     providers: [
-      { provide: Database, useValue: db },
-      { provide: Clock, useValue: clock },
-      { provide: ModelStore, useValue: models },
-      { provide: WindowStore, useClass: PostgresWindowStore },
-      { provide: LabelIntake, useClass: PostgresLabelIntake },
-      { provide: DeadLetterStore, useClass: PostgresDeadLetterStore },
-      { provide: BatchLedger, useClass: PostgresBatchLedger },
-      {
-        provide: TelemetryIntake,
-        inject: [BatchLedger],
-        useFactory: (ledger: BatchLedger) =>
-          new TelemetryIntake(ledger, new ModelViews(models, clock), clock, settings.of(telemetrySettings)),
-      },
       { provide: TokenStore, useClass: FakeTokenStore },
       { provide: APP_GUARD, useClass: AuthGuard },
       { provide: APP_FILTER, useClass: ProblemFilter },
@@ -59,7 +51,9 @@ async function makeApp(db: Database): Promise<NestFastifyApplication> {
   })
   class TestModule {}
   const http = settings.of(httpSettings);
-  const made = await NestFactory.create<NestFastifyApplication>(TestModule, newFastifyAdapter(http), { logger: false });
+  const made = await NestFactory.create<NestFastifyApplication>(TestModule, newFastifyAdapter(http), {
+    logger: false,
+  });
   await configureHttp(made, http);
   await made.init();
   await made.getHttpAdapter().getInstance().ready();
@@ -69,15 +63,14 @@ async function makeApp(db: Database): Promise<NestFastifyApplication> {
 beforeAll(async () => {
   test = await openTestDatabase([telemetryPersistence]);
   app = await makeApp(test.db);
-  intake = app.get(TelemetryIntake);
-  intake.start();
 });
 afterAll(async () => {
-  await intake.stop();
   await app.close();
   await test.close();
 });
-beforeEach(() => test.db.query('TRUNCATE telemetry.dead_letter, telemetry.answer, telemetry."window" RESTART IDENTITY'));
+beforeEach(() =>
+  test.db.query('TRUNCATE telemetry.dead_letter, telemetry.answer, telemetry."window" RESTART IDENTITY'),
+);
 
 const event = (n: number, fields: object = {}): object => ({
   ...{ schema: 'ratchet.dev/inference/v1', requestId: `r${n}`, model: 'toy', version: digestOf('a'), arm: 'stable' },
@@ -88,6 +81,12 @@ const post = (url: string, payload: string | object) =>
 const get = (url: string) => app.inject({ url: `/api/v1/${url}` });
 const letters = async () => (await get('telemetry/dead-letters')).json<{ items: Record<string, never>[] }>().items;
 
+it('hands its sink to the whole application', async () => {
+  app.get(AnswerSink, { strict: false }).accept(anAnswer(5));
+  await post('telemetry/events', event(6));
+  expect((await get('models/toy/windows')).json()).toMatchObject({ items: [{ requests: 2 }] });
+});
+
 describe('POST /api/v1/telemetry/events', () => {
   it('takes one event or many, and they are counted when it answers', async () => {
     const one = await post('telemetry/events', event(1));
@@ -96,14 +95,25 @@ describe('POST /api/v1/telemetry/events', () => {
     expect(many.json()).toEqual({ accepted: 3, rejected: 1 });
     const { items } = (await get('models/toy/windows')).json<{ items: object[] }>();
     expect(items).toMatchObject([
-      { model: 'toy', requests: 3, errors: 0, predictions: { '1': 3 }, start: T0.toISOString(), latencyMs: { p95: expect.closeTo(2, 1) } },
+      {
+        model: 'toy',
+        requests: 3,
+        errors: 0,
+        predictions: { '1': 3 },
+        start: T0.toISOString(),
+        latencyMs: { p95: expect.closeTo(2, 1) },
+      },
     ]);
     expect((await get(`models/toy/windows?version=${digestOf('b')}`)).json()).toEqual({ items: [] });
   });
 
   it.each([
     ['no JSON', '{"schema":', { class: 'not-json', detail: 'is not JSON' }],
-    ['NaN', JSON.stringify(event(1)).replace('"latencyMs":2', '"latencyMs":NaN'), { class: 'not-json', detail: 'is not JSON: NaN is no JSON number' }],
+    [
+      'NaN',
+      JSON.stringify(event(1)).replace('"latencyMs":2', '"latencyMs":NaN'),
+      { class: 'not-json', detail: 'is not JSON: NaN is no JSON number' },
+    ],
     ['no model', event(1, { model: undefined }), { class: 'field', detail: 'model is missing' }],
     ['an unknown model', event(1, { model: 'ghost' }), { class: 'unknown-model', detail: 'there is no such model' }],
   ])('keeps an event with %s as a dead letter with its reason', async (_, body, reason) => {
@@ -111,7 +121,13 @@ describe('POST /api/v1/telemetry/events', () => {
     expect(answer.statusCode).toBe(202);
     const text = typeof body === 'string' ? body : JSON.stringify(body);
     expect(await letters()).toMatchObject([
-      { topic: 'in-process', partition: 0, reason, sizeBytes: text.length, sha256: expect.stringMatching(/^sha256:/) as unknown },
+      {
+        topic: 'in-process',
+        partition: 0,
+        reason,
+        sizeBytes: text.length,
+        sha256: expect.stringMatching(/^sha256:/) as unknown,
+      },
     ]);
   });
 
@@ -143,7 +159,12 @@ describe('POST /api/v1/models/:model/labels', () => {
   it.each([
     ['an unknown model', 'models/ghost/labels', { labels: [{ requestId: 'r', label: 1 }] }, 404],
     ['no labels', 'models/toy/labels', { labels: [] }, 400],
-    ['more than 1,000', 'models/toy/labels', { labels: Array.from({ length: 1001 }, (_, i) => ({ requestId: `${i}`, label: 1 })) }, 400],
+    [
+      'more than 1,000',
+      'models/toy/labels',
+      { labels: Array.from({ length: 1001 }, (_, i) => ({ requestId: `${i}`, label: 1 })) },
+      400,
+    ],
     ['a label that is no number', 'models/toy/labels', { labels: [{ requestId: 'r', label: 'cat' }] }, 400],
     ['NUL in an id', 'models/toy/labels', { labels: [{ requestId: 'a\0', label: 1 }] }, 400],
   ])('refuses %s', async (_, url, body, status) => {

@@ -1,6 +1,6 @@
 import { Controller, Get, Param, Query } from '@nestjs/common';
 import { z } from 'zod';
-import { Clock, type Digest, isDigest } from '../../../kernel/index.js';
+import { Clock, isDigest } from '../../../kernel/index.js';
 import { ModelStore } from '../../../models/index.js';
 import { RequireRole, Summary } from '../../../platform/http/index.js';
 import { latencyQuantile } from '../../domain/latency-sketch.js';
@@ -38,7 +38,7 @@ export class TelemetryController {
     const windows =
       query.version === undefined
         ? await this.windows.listModel(model, since)
-        : await this.windows.list(model, query.version as Digest, since);
+        : await this.windows.list(model, query.version, since);
     return { items: windows.map(presentWindow) };
   }
 

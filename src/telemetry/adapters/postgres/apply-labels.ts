@@ -64,7 +64,12 @@ export async function takePending(db: Database, model: string, requestIds: reado
 }
 
 /** A refused label as a dead letter; its body is the label as JSON. */
-export function labelLetter(model: string, label: RequestLabel, origin: LabelOrigin, reason: DeadLetter['reason']): DeadLetter {
+export function labelLetter(
+  model: string,
+  label: RequestLabel,
+  origin: LabelOrigin,
+  reason: DeadLetter['reason'],
+): DeadLetter {
   const head = Buffer.from(JSON.stringify({ model, ...label }));
   const sha256 = `sha256:${createHash('sha256').update(head).digest('hex')}`;
   return { ...origin, offset: null, model, reason, sha256, head, sizeBytes: head.length };

@@ -42,7 +42,10 @@ export class PostgresBatchLedger extends BatchLedger {
       return { outcome: 'repeated', counted: 0, duplicates: 0, sampled: 0, labels: NO_LABELS, dead: {} };
     }
     const { first, retries } = deduplicate(batch.events);
-    await lockModels(this.db, [...batch.events.map(({ event }) => event.model), ...batch.labels.map(({ model }) => model)]);
+    await lockModels(this.db, [
+      ...batch.events.map(({ event }) => event.model),
+      ...batch.labels.map(({ model }) => model),
+    ]);
     const counted = [...(await insertAnswers(this.db, first)), ...(await insertAnswers(this.db, retries))];
     const byModel = groupByModel(counted, ({ event }) => event.model);
     const labelsByModel = groupByModel(batch.labels, ({ model }) => model);

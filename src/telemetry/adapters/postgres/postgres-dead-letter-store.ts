@@ -28,7 +28,13 @@ export class PostgresDeadLetterStore extends DeadLetterStore {
     await insertDeadLetters(this.db, letters);
   }
 
-  override async list({ model, limit }: { readonly model?: string; readonly limit: number }): Promise<StoredDeadLetter[]> {
+  override async list({
+    model,
+    limit,
+  }: {
+    readonly model?: string;
+    readonly limit: number;
+  }): Promise<StoredDeadLetter[]> {
     const rows = await this.db.query<DeadLetterRow>(
       `SELECT id::float8 AS id, topic, partition, "offset"::float8 AS "offset", model, class, detail, sha256, head,
          size_bytes::float8 AS size_bytes, at

@@ -24,7 +24,11 @@ export class PostgresLabelIntake extends LabelIntake {
     await this.models.require(model);
     const report = await this.db.run(async () => {
       await lockModels(this.db, [model]);
-      const applied = await applyLabels(this.db, model, labels, { topic: 'labels', partition: 0, at: this.clock.now() });
+      const applied = await applyLabels(this.db, model, labels, {
+        topic: 'labels',
+        partition: 0,
+        at: this.clock.now(),
+      });
       await insertDeadLetters(this.db, applied.dead);
       return applied;
     });

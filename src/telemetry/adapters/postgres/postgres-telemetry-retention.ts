@@ -26,7 +26,10 @@ export class PostgresTelemetryRetention extends TelemetryRetention {
     return this.db.run(async () => {
       await lockModels(this.db, [view.name]);
       const unmatchedLabels = await this.giveUpLabels(view, before(view.labelWaitSeconds), now);
-      const answers = await this.chunk('telemetry.answer', 'model = $1 AND at < $2', [view.name, before(view.keepSeconds)]);
+      const answers = await this.chunk('telemetry.answer', 'model = $1 AND at < $2', [
+        view.name,
+        before(view.keepSeconds),
+      ]);
       const windows = await this.chunk('telemetry."window"', 'model = $1 AND start < $2', [
         view.name,
         before(bounds.windowSeconds),

@@ -61,14 +61,24 @@ afterAll(async () => {
   await test.close();
 });
 beforeEach(async () => {
-  await test.db.query(`TRUNCATE telemetry.intake_offset, telemetry."window", telemetry.feature_profile, telemetry.answer,
+  await test.db
+    .query(`TRUNCATE telemetry.intake_offset, telemetry."window", telemetry.feature_profile, telemetry.answer,
     telemetry.pending_label, telemetry.sample, telemetry.dead_letter RESTART IDENTITY`);
   ({ epoch, next } = await new PostgresBatchLedger(test.db).claim({ topic: 't', partition: 0 }));
 });
 
 async function commit(events: readonly AdmittedEvent[], at = T0): Promise<void> {
   const to = next + events.length;
-  const batch = { source: { topic: 't', partition: 0 }, epoch, from: next, to, events, samples: events, labels: [], dead: [] };
+  const batch = {
+    source: { topic: 't', partition: 0 },
+    epoch,
+    from: next,
+    to,
+    events,
+    samples: events,
+    labels: [],
+    dead: [],
+  };
   await new PostgresBatchLedger(test.db).commit({ ...batch, models: new Map([['toy', view]]), at });
   next = to;
 }

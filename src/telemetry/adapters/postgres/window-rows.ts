@@ -43,7 +43,12 @@ export async function addToWindows(db: Database, model: string, parts: readonly 
     db,
     `model = $1 AND (version, start, seconds) IN (
        SELECT * FROM unnest($2::text[], $3::timestamptz[], $4::integer[]))`,
-    [model, parts.map((part) => part.version), parts.map((part) => part.start.toISOString()), parts.map((part) => part.seconds)],
+    [
+      model,
+      parts.map((part) => part.version),
+      parts.map((part) => part.start.toISOString()),
+      parts.map((part) => part.seconds),
+    ],
   );
   const known = new Map(stored.map((window) => [keyOf(window), window]));
   const merged = parts.map((part) => {
