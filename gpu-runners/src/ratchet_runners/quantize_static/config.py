@@ -21,7 +21,7 @@ class QuantizeStatic(Document):
     per_channel: bool = Field(default=False, description="One scale a channel of a weight instead of one a weight")
     replay_share: float = Field(default=0.25, ge=0, le=1, description="Share of older rows, where there are some")
     replay_widening: float = Field(
-        default=1.5, ge=1, le=1e6, description="Older rows widen a range that fresh rows gave at most by this factor"
+        default=4.0, ge=1, le=1e6, description="Older rows widen a range that fresh rows gave at most by this factor"
     )
     exclude_sensitive: int = Field(
         default=0, ge=0, le=1024, description="So many nodes stay in floating point: those that lose most"
