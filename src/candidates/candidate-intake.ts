@@ -1,6 +1,21 @@
-import { type Actor, type AuditLog, type Clock, type Digest, NotFound, type UnitOfWork, type WorkQueue } from '../kernel/index.js';
+import {
+  type Actor,
+  type AuditLog,
+  type Clock,
+  type Digest,
+  NotFound,
+  type UnitOfWork,
+  type WorkQueue,
+} from '../kernel/index.js';
 import type { JobStore } from '../jobs/index.js';
-import type { ArtifactStore, ChampionHistory, ModelStore, Version, VersionCatalog, VersionRegistration } from '../models/index.js';
+import type {
+  ArtifactStore,
+  ChampionHistory,
+  ModelStore,
+  Version,
+  VersionCatalog,
+  VersionRegistration,
+} from '../models/index.js';
 import type { TriggerStore } from '../triggers/index.js';
 import type { Candidate } from './domain/candidate.js';
 import { candidatesOfJob, submittedCandidate, type Submission } from './domain/create-candidate.js';
@@ -47,10 +62,15 @@ export class CandidateIntake {
    * Submits a registered version, or an uploaded artifact that is registered now.
    * @throws NotFound @throws NotACandidate, and what registration throws
    */
-  async submit(model: string, wanted: { readonly digest: Digest; readonly holdout: Digest | null }, actor: Actor): Promise<Candidate> {
+  async submit(
+    model: string,
+    wanted: { readonly digest: Digest; readonly holdout: Digest | null },
+    actor: Actor,
+  ): Promise<Candidate> {
     const { models, artifacts, champions, queue, unitOfWork, audit } = this.ports;
     const { reference } = (await models.require(model)).spec;
-    if (wanted.holdout !== null && !(await artifacts.exists(wanted.holdout))) throw new NotFound('artifact', wanted.holdout);
+    if (wanted.holdout !== null && !(await artifacts.exists(wanted.holdout)))
+      throw new NotFound('artifact', wanted.holdout);
     const champion = (await champions.current(model))?.champion ?? reference.digest;
     const version = await this.registered(model, wanted.digest, champion, reference.digest);
     if (version.digest === champion) throw new NotACandidate(version.digest, 'it is the champion already');
@@ -65,7 +85,14 @@ export class CandidateIntake {
     return unitOfWork.run(async () => {
       const candidate = await this.create(submission);
       const subject = `candidate/${candidate.id}`;
-      await audit.append({ actor: actor.name, role: actor.role, action: 'candidates.submit', subject, reason: '', detail: { ...wanted } });
+      await audit.append({
+        actor: actor.name,
+        role: actor.role,
+        action: 'candidates.submit',
+        subject,
+        reason: '',
+        detail: { ...wanted },
+      });
       await queue.enqueue(CANDIDATE_KIND, candidate.id);
       return candidate;
     });
@@ -86,12 +113,15 @@ export class CandidateIntake {
   /** The next free number: an insert that finds its number taken gives back what is there. */
   private async create(submission: Submission): Promise<Candidate> {
     const { candidates, clock } = this.ports;
-    const taken = (await candidates.list(submission.model)).filter((candidate) => candidate.spec.submittedBy !== null).length;
+    const taken = (await candidates.list(submission.model)).filter(
+      (candidate) => candidate.spec.submittedBy !== null,
+    ).length;
     for (let number = taken + 1; ; number += 1) {
       const wanted = submittedCandidate(submission, number, clock.now());
       const saved = await candidates.save(wanted);
       const { digest, holdout, submittedBy } = saved.spec;
-      const ours = digest === submission.digest && holdout === submission.holdout && submittedBy === submission.submittedBy;
+      const ours =
+        digest === submission.digest && holdout === submission.holdout && submittedBy === submission.submittedBy;
       // The same submission at the same moment: one candidate is enough.
       if (ours && saved.status.phase === 'Pending') return saved;
     }

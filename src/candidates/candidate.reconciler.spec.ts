@@ -47,7 +47,10 @@ describe('CandidateReconciler', () => {
     expect(await pass()).toEqual({});
     expect(await status()).toMatchObject({ phase: 'Accepted' });
     expect(evaluator.asked).toMatchObject([
-      { holdout: digestOf('d'), versions: { candidate: digestOf('b'), reference: digestOf('a'), champion: digestOf('a') } },
+      {
+        holdout: digestOf('d'),
+        versions: { candidate: digestOf('b'), reference: digestOf('a'), champion: digestOf('a') },
+      },
     ]);
     expect(samples.asked).toEqual([]);
     await pass();
@@ -72,7 +75,10 @@ describe('CandidateReconciler', () => {
   });
 
   it('refuses with reasons and resolves the trigger', async () => {
-    evaluator.result = { kind: 'measured', evaluation: evaluationOf({ latency: { ...evaluationOf().latency, speedup: 1.31 } }) };
+    evaluator.result = {
+      kind: 'measured',
+      evaluation: evaluationOf({ latency: { ...evaluationOf().latency, speedup: 1.31 } }),
+    };
     await pass();
     const reason = 'serves 1.31× as fast as the reference, 1.50× is required';
     expect(await status()).toMatchObject({ phase: 'Refused', reasons: [reason] });
@@ -115,7 +121,10 @@ describe('CandidateReconciler', () => {
       expect(await status()).toMatchObject({ phase: 'Evaluating', tries });
     }
     expect(await pass()).toEqual({});
-    expect(await status()).toMatchObject({ phase: 'Refused', reasons: [expect.stringContaining('the reference is unusable')] });
+    expect(await status()).toMatchObject({
+      phase: 'Refused',
+      reasons: [expect.stringContaining('the reference is unusable')],
+    });
   });
 
   it('ignores a key that it does not know', async () => {

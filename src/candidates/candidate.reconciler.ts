@@ -49,7 +49,8 @@ export class CandidateReconciler implements Reconciler {
     const observation: CandidateObservation =
       candidate.status.phase === 'Pending' ? await this.findHoldout(candidate, model) : { kind: 'interrupted' };
     const begun = await this.apply(candidate, observation, model);
-    if (begun.status.phase !== 'Evaluating') return begun.status.phase === 'Pending' ? { requeueAfterMs: RETRY_MS } : {};
+    if (begun.status.phase !== 'Evaluating')
+      return begun.status.phase === 'Pending' ? { requeueAfterMs: RETRY_MS } : {};
     const ended = await this.apply(begun, await this.evaluate(begun, begun.status, model), model);
     return ended.status.phase === 'Evaluating' ? { requeueAfterMs: RETRY_MS } : {};
   }
@@ -87,7 +88,13 @@ export class CandidateReconciler implements Reconciler {
 
   /** Saves what follows from an observation, with all that follows from that. */
   private async apply(candidate: Candidate, observation: CandidateObservation, model: Model): Promise<Candidate> {
-    const status = advanceCandidate(candidate, observation, model.spec.objectives, this.settings, this.ports.clock.now());
+    const status = advanceCandidate(
+      candidate,
+      observation,
+      model.spec.objectives,
+      this.settings,
+      this.ports.clock.now(),
+    );
     if (status === candidate.status) return candidate;
     const saved = await this.ports.unitOfWork.run(() => this.save(candidate, status));
     if (status.phase === 'Accepted' || status.phase === 'Refused') {
@@ -102,7 +109,9 @@ export class CandidateReconciler implements Reconciler {
     const { facts, outcomes } = this.ports;
     const { id, model, spec } = candidate;
     const siblings =
-      status.phase === 'Refused' && spec.trigger !== null ? await this.candidates.ofTriggerExclusively(spec.trigger) : [];
+      status.phase === 'Refused' && spec.trigger !== null
+        ? await this.candidates.ofTriggerExclusively(spec.trigger)
+        : [];
     const saved = await this.candidates.save(withStatus(candidate, status));
     if (status.phase === 'Accepted') await facts.publish(CandidateAccepted, { candidate: id, model });
     if (status.phase === 'Refused') {

@@ -63,7 +63,13 @@ import { candidatesSettings, type CandidatesSettings } from './settings.js';
         unitOfWork: UnitOfWork,
         clock: Clock,
         settings: CandidatesSettings,
-      ) => new CandidateReconciler(candidates, evaluator, { models, samples, outcomes, facts, unitOfWork, clock }, settings),
+      ) =>
+        new CandidateReconciler(
+          candidates,
+          evaluator,
+          { models, samples, outcomes, facts, unitOfWork, clock },
+          settings,
+        ),
     },
   ],
   exports: [CandidateStore],

@@ -52,11 +52,13 @@ export class JobCollector {
     };
     const found = harvest(report, asked);
     if (found.kind !== 'candidates') return found;
-    const register = (artifact: ReportedArtifact, reference: Digest) => this.register(job, running, artifact, reference);
+    const register = (artifact: ReportedArtifact, reference: Digest) =>
+      this.register(job, running, artifact, reference);
     const reference = found.reference;
     if (reference !== null) await register(reference, reference.digest);
     const candidates: Digest[] = [];
-    for (const artifact of found.compressed) candidates.push(await register(artifact, reference?.digest ?? oldReference));
+    for (const artifact of found.compressed)
+      candidates.push(await register(artifact, reference?.digest ?? oldReference));
     return { kind: 'versions', report, candidates, reference: reference?.digest ?? null };
   }
 
@@ -71,7 +73,8 @@ export class JobCollector {
       snapshot: running.snapshot.train.digest,
       job: job.id,
     });
-    if (digest !== artifact.digest) throw new BrokenReport(running.attempt.name, `${artifact.file} changed while it was stored`);
+    if (digest !== artifact.digest)
+      throw new BrokenReport(running.attempt.name, `${artifact.file} changed while it was stored`);
     return digest;
   }
 }

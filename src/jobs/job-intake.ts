@@ -1,4 +1,11 @@
-import { type Actor, type AuditLog, type Clock, PhaseConflict, type UnitOfWork, type WorkQueue } from '../kernel/index.js';
+import {
+  type Actor,
+  type AuditLog,
+  type Clock,
+  PhaseConflict,
+  type UnitOfWork,
+  type WorkQueue,
+} from '../kernel/index.js';
 import type { ModelStore } from '../models/index.js';
 import type { TriggerStore } from '../triggers/index.js';
 import { createJob } from './domain/create-job.js';
@@ -44,7 +51,14 @@ export class JobIntake {
       if (JOB_TRANSITIONS[phase].length === 0) throw new PhaseConflict('job', id, phase, 'cancel');
       if (job.spec.cancel !== null) return job;
       const saved = await jobs.save(cancelWanted(job, actor.name, reason));
-      await audit.append({ actor: actor.name, role: actor.role, action: 'jobs.cancel', subject: `job/${id}`, reason, detail: { phase } });
+      await audit.append({
+        actor: actor.name,
+        role: actor.role,
+        action: 'jobs.cancel',
+        subject: `job/${id}`,
+        reason,
+        detail: { phase },
+      });
       await queue.enqueue(JOB_KIND, id);
       return saved;
     });

@@ -36,7 +36,9 @@ export class JobLauncher {
 
   async launch(job: Job, pending: Pending): Promise<Launch> {
     const { jobs } = this.ports;
-    const running = (await jobs.listUnfinished()).filter((other) => other.status.phase === 'Running' && other.id !== job.id);
+    const running = (await jobs.listUnfinished()).filter(
+      (other) => other.status.phase === 'Running' && other.id !== job.id,
+    );
     // Freezing the data early would make them old by the time the job runs.
     if (running.length >= this.settings.maxConcurrent) return { kind: 'later' };
     const frozen = await this.freeze(job, pending);
@@ -61,7 +63,10 @@ export class JobLauncher {
     await runner.launch(job.status.attempt, jobDocument(job, job.status.attempt, model.spec, train, paths));
   }
 
-  private async freeze(job: Job, pending: Pending): Promise<Launch | { readonly job: Job; readonly snapshot: Snapshot }> {
+  private async freeze(
+    job: Job,
+    pending: Pending,
+  ): Promise<Launch | { readonly job: Job; readonly snapshot: Snapshot }> {
     if (pending.snapshot !== null) return { job, snapshot: pending.snapshot };
     const { jobs, samples, clock } = this.ports;
     const { freshSince, recipe } = job.spec;
@@ -74,7 +79,9 @@ export class JobLauncher {
     } catch (error) {
       if (!(error instanceof RatchetError) || error.code !== 'unprocessable') throw error;
       const waited = (clock.now().getTime() - job.createdAt.getTime()) / 1000;
-      return waited > this.settings.sampleWaitSeconds ? { kind: 'impossible', reason: error.message } : { kind: 'later' };
+      return waited > this.settings.sampleWaitSeconds
+        ? { kind: 'impossible', reason: error.message }
+        : { kind: 'later' };
     }
   }
 

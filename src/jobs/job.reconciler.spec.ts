@@ -1,6 +1,12 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { NotFound, PhaseConflict, RatchetError } from '../kernel/index.js';
-import { FakeClock, ImmediateUnitOfWork, RecordingAuditLog, RecordingFactBus, RecordingWorkQueue } from '../kernel/testing/index.js';
+import {
+  FakeClock,
+  ImmediateUnitOfWork,
+  RecordingAuditLog,
+  RecordingFactBus,
+  RecordingWorkQueue,
+} from '../kernel/testing/index.js';
 import { BrokenReport } from './domain/errors.js';
 import { attemptOf, type Job, JobFailed, type JobStatus, JobSucceeded } from './domain/job.js';
 import { JobCollector } from './job-collector.js';
@@ -28,10 +34,26 @@ class NotEnough extends RatchetError {
 
 const ID = 'digits-t1-job';
 const SETTINGS = {
-  ...{ workFolder: '', python: '', path: '', maxConcurrent: 1, silenceSeconds: 30, backoffSeconds: 2, maxBackoffSeconds: 60 },
+  ...{
+    workFolder: '',
+    python: '',
+    path: '',
+    maxConcurrent: 1,
+    silenceSeconds: 30,
+    backoffSeconds: 2,
+    maxBackoffSeconds: 60,
+  },
   ...{ maxOutputBytes: 1e6, stopGraceSeconds: 1, sampleWaitSeconds: 20, observeMs: 500, sweepSeconds: 60 },
 };
-const WELL = { state: 'exited', exitCode: 0, signal: null, error: null, logTail: '', endedAt: new Date(T0.getTime() + 4000), outputBytes: 9 } as const;
+const WELL = {
+  state: 'exited',
+  exitCode: 0,
+  signal: null,
+  error: null,
+  logTail: '',
+  endedAt: new Date(T0.getTime() + 4000),
+  outputBytes: 9,
+} as const;
 const BADLY = { ...WELL, exitCode: 1, logTail: 'ValueError: no' } as const;
 
 describe('JobReconciler', () => {
@@ -56,7 +78,15 @@ describe('JobReconciler', () => {
     const collector = new JobCollector(runner, registration);
     const endings = new JobEndings(jobs, outcomes, facts, unitOfWork);
     reconciler = new JobReconciler(jobs, runner, { launcher, collector, endings }, clock, SETTINGS);
-    intake = new JobIntake({ jobs, triggers: new FakeTriggerStore(openTrigger()), models, queue, unitOfWork, audit, clock });
+    intake = new JobIntake({
+      jobs,
+      triggers: new FakeTriggerStore(openTrigger()),
+      models,
+      queue,
+      unitOfWork,
+      audit,
+      clock,
+    });
   }
   const pass = () => reconciler.reconcile(ID);
   const status = async <Phase extends JobStatus['phase']>(phase: Phase) => {
@@ -91,7 +121,10 @@ describe('JobReconciler', () => {
   it('goes from pending to succeeded and tells of it once', async () => {
     expect(await pass()).toEqual({ requeueAfterMs: 500 });
     expect(runner.launched).toHaveLength(1);
-    expect(runner.launched[0]!.document).toMatchObject({ attempt: `${ID}-a1`, artifacts: { reference: { path: `/artifacts/${digestOf('a')}` } } });
+    expect(runner.launched[0]!.document).toMatchObject({
+      attempt: `${ID}-a1`,
+      artifacts: { reference: { path: `/artifacts/${digestOf('a')}` } },
+    });
     expect((await status('Running')).snapshot).toEqual(SNAPSHOT);
 
     clock.advance(3000);
@@ -185,7 +218,9 @@ describe('JobReconciler', () => {
     }
     runner.observation = BADLY;
     await pass();
-    expect((await status('Failed')).failures).toEqual([1, 2, 3].map((n) => `attempt ${n}: the runner exited with 1: ValueError: no`));
+    expect((await status('Failed')).failures).toEqual(
+      [1, 2, 3].map((n) => `attempt ${n}: the runner exited with 1: ValueError: no`),
+    );
     expect(facts.of(JobFailed)).toHaveLength(1);
     expect(outcomes.resolved).toHaveLength(1);
   });

@@ -22,7 +22,11 @@ export class JobReconciler implements Reconciler {
   constructor(
     private readonly jobs: JobStore,
     private readonly runner: Runner,
-    private readonly steps: { readonly launcher: JobLauncher; readonly collector: JobCollector; readonly endings: JobEndings },
+    private readonly steps: {
+      readonly launcher: JobLauncher;
+      readonly collector: JobCollector;
+      readonly endings: JobEndings;
+    },
     private readonly clock: Clock,
     private readonly settings: JobsSettings,
   ) {}
@@ -32,14 +36,20 @@ export class JobReconciler implements Reconciler {
     if (job === null) return {};
     const { status } = job;
     if (status.phase !== 'Pending' && status.phase !== 'Running') return {};
-    const observation: AttemptObservation = status.phase === 'Running' ? await this.runner.observe(status.attempt) : { state: 'absent' };
+    const observation: AttemptObservation =
+      status.phase === 'Running' ? await this.runner.observe(status.attempt) : { state: 'absent' };
     const now = this.clock.now();
     const decision = advanceJob(job, observation, this.settings, now);
     if (status.phase === 'Pending') return this.actOnPending(job, status, decision, now);
     return this.actOnRunning(job, status, decision, now);
   }
 
-  private async actOnPending(job: Job, status: Extract<Open, { phase: 'Pending' }>, decision: JobDecision, now: Date): Promise<ReconcileResult> {
+  private async actOnPending(
+    job: Job,
+    status: Extract<Open, { phase: 'Pending' }>,
+    decision: JobDecision,
+    now: Date,
+  ): Promise<ReconcileResult> {
     if (decision.kind === 'hold') return { requeueAfterMs: Math.max(10, decision.until.getTime() - now.getTime()) };
     if (decision.kind === 'cancel') return this.end(job, status, decision, now);
     try {
@@ -126,7 +136,14 @@ export class JobReconciler implements Reconciler {
   }
 
   /** Metrics and the one log line of a transition; after the save. */
-  private tell(job: Job, status: Open, result: string, endedAt: Date, phase: JobStatus['phase'], reason?: string): void {
+  private tell(
+    job: Job,
+    status: Open,
+    result: string,
+    endedAt: Date,
+    phase: JobStatus['phase'],
+    reason?: string,
+  ): void {
     const { recipe } = job.spec;
     if (status.phase === 'Running') {
       const seconds = spentUntil(status, endedAt) - status.runnerSeconds;

@@ -12,7 +12,10 @@ export const attemptsEndedTotal = counter({
   labels: ['recipe', 'result'],
 });
 
-export const jobsRunning = gauge({ name: 'ratchet_jobs_running_jobs', help: 'Jobs in phase Running, as of the newest pass.' });
+export const jobsRunning = gauge({
+  name: 'ratchet_jobs_running_jobs',
+  help: 'Jobs in phase Running, as of the newest pass.',
+});
 
 export const runnerSecondsTotal = counter({
   name: 'ratchet_jobs_runner_seconds_total',

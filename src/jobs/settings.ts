@@ -4,7 +4,11 @@ import { settingsGroup, type SettingsOf } from '../platform/config/index.js';
 export const jobsSettings = settingsGroup(
   'jobs',
   z.object({
-    workFolder: z.string().min(1).default('.ratchet/jobs').describe('Folder of the local process runner: one folder an attempt.'),
+    workFolder: z
+      .string()
+      .min(1)
+      .default('.ratchet/jobs')
+      .describe('Folder of the local process runner: one folder an attempt.'),
     python: z.string().min(1).default('.venv/bin/python').describe('Python that has the runner package.'),
     path: z
       .string()

@@ -28,28 +28,50 @@ describe('advanceCandidate', () => {
   it('waits for held-out data, but not for ever', () => {
     const pending = pendingCandidate();
     expect(advance(pending, { kind: 'no-holdout', reason: 'none' }, 60)).toBe(pending.status);
-    expect(advance(pending, { kind: 'no-holdout', reason: 'none' }, 61)).toEqual({ phase: 'Refused', reasons: ['none'], evaluation: null });
+    expect(advance(pending, { kind: 'no-holdout', reason: 'none' }, 61)).toEqual({
+      phase: 'Refused',
+      reasons: ['none'],
+      evaluation: null,
+    });
   });
 
   it('begins again after an interruption, with the same data, and gives up after so many', () => {
-    expect(advance(evaluating(2), { kind: 'interrupted' }, 9)).toEqual({ phase: 'Evaluating', since: at(9), tries: 3, holdout: digestOf('d') });
-    expect(advance(evaluating(3), { kind: 'interrupted' })).toMatchObject({ phase: 'Refused', reasons: [expect.stringContaining('begun 3 times')] });
+    expect(advance(evaluating(2), { kind: 'interrupted' }, 9)).toEqual({
+      phase: 'Evaluating',
+      since: at(9),
+      tries: 3,
+      holdout: digestOf('d'),
+    });
+    expect(advance(evaluating(3), { kind: 'interrupted' })).toMatchObject({
+      phase: 'Refused',
+      reasons: [expect.stringContaining('begun 3 times')],
+    });
   });
 
   it('is not held against the candidate when it cannot be evaluated, until the tries are used up', () => {
     const second = evaluating(2);
     expect(advance(second, { kind: 'unavailable', reason: 'no reference' })).toBe(second.status);
-    expect(advance(evaluating(3), { kind: 'unavailable', reason: 'no reference' })).toMatchObject({ phase: 'Refused', reasons: ['no reference'] });
+    expect(advance(evaluating(3), { kind: 'unavailable', reason: 'no reference' })).toMatchObject({
+      phase: 'Refused',
+      reasons: ['no reference'],
+    });
   });
 
   it('accepts, refuses by judgement, and refuses what cannot be measured', () => {
-    expect(advance(evaluating(1), MEASURED)).toMatchObject({ phase: 'Accepted', evaluation: { size: { candidateBytes: 123_000 } } });
+    expect(advance(evaluating(1), MEASURED)).toMatchObject({
+      phase: 'Accepted',
+      evaluation: { size: { candidateBytes: 123_000 } },
+    });
     const slow = evaluationOf({ latency: { ...evaluationOf().latency, speedup: 1.2 } });
-    expect(advance(evaluating(1), { kind: 'evaluated', outcome: { kind: 'measured', evaluation: slow } })).toMatchObject({
+    expect(
+      advance(evaluating(1), { kind: 'evaluated', outcome: { kind: 'measured', evaluation: slow } }),
+    ).toMatchObject({
       phase: 'Refused',
       evaluation: { latency: { speedup: 1.2 } },
     });
-    expect(advance(evaluating(1), { kind: 'evaluated', outcome: { kind: 'refused', reasons: ['it is no model'] } })).toEqual({
+    expect(
+      advance(evaluating(1), { kind: 'evaluated', outcome: { kind: 'refused', reasons: ['it is no model'] } }),
+    ).toEqual({
       ...{ phase: 'Refused', reasons: ['it is no model'], evaluation: null },
     });
   });

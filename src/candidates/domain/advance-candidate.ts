@@ -33,29 +33,50 @@ export function advanceCandidate(
   const { status } = candidate;
   switch (status.phase) {
     case 'Pending':
-      if (observation.kind === 'holdout') return { phase: 'Evaluating', since: now, tries: 1, holdout: observation.digest };
-      if (observation.kind !== 'no-holdout') return status;
-      return waitedTooLong(candidate, bounds, now) ? refused([observation.reason]) : status;
+      return advancePending(candidate, status, observation, bounds, now);
     case 'Evaluating':
-      switch (observation.kind) {
-        case 'evaluated':
-          return concluded(candidate, observation.outcome, objectives);
-        case 'interrupted':
-          if (status.tries < bounds.maxTries) return { ...status, since: now, tries: status.tries + 1 };
-          return refused([`its evaluation was begun ${status.tries} times and never ended`]);
-        case 'unavailable':
-          return status.tries < bounds.maxTries ? status : refused([observation.reason]);
-        case 'holdout':
-        case 'no-holdout':
-          return status;
-        default:
-          return assertNever(observation);
-      }
+      return advanceEvaluating(candidate, status, observation, objectives, bounds, now);
     case 'Accepted':
     case 'Refused':
       return status;
     default:
       return assertNever(status);
+  }
+}
+
+function advancePending(
+  candidate: Candidate,
+  status: CandidateStatus,
+  observation: CandidateObservation,
+  bounds: CandidateBounds,
+  now: Date,
+): CandidateStatus {
+  if (observation.kind === 'holdout') return { phase: 'Evaluating', since: now, tries: 1, holdout: observation.digest };
+  if (observation.kind !== 'no-holdout') return status;
+  return waitedTooLong(candidate, bounds, now) ? refused([observation.reason]) : status;
+}
+
+function advanceEvaluating(
+  candidate: Candidate,
+  status: Extract<CandidateStatus, { phase: 'Evaluating' }>,
+  observation: CandidateObservation,
+  objectives: Objectives,
+  bounds: CandidateBounds,
+  now: Date,
+): CandidateStatus {
+  switch (observation.kind) {
+    case 'evaluated':
+      return concluded(candidate, observation.outcome, objectives);
+    case 'interrupted':
+      if (status.tries < bounds.maxTries) return { ...status, since: now, tries: status.tries + 1 };
+      return refused([`its evaluation was begun ${status.tries} times and never ended`]);
+    case 'unavailable':
+      return status.tries < bounds.maxTries ? status : refused([observation.reason]);
+    case 'holdout':
+    case 'no-holdout':
+      return status;
+    default:
+      return assertNever(observation);
   }
 }
 

@@ -97,7 +97,11 @@ export const CANDIDATE_TRANSITIONS = {
   Refused: [],
 } as const satisfies Transitions<CandidateStatus['phase']>;
 
-export const CandidateAccepted = factType<{ readonly candidate: string; readonly model: string }>('candidates.accepted');
-export const CandidateRefused = factType<{ readonly candidate: string; readonly model: string; readonly reasons: readonly string[] }>(
-  'candidates.refused',
+export const CandidateAccepted = factType<{ readonly candidate: string; readonly model: string }>(
+  'candidates.accepted',
 );
+export const CandidateRefused = factType<{
+  readonly candidate: string;
+  readonly model: string;
+  readonly reasons: readonly string[];
+}>('candidates.refused');

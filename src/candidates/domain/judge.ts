@@ -76,7 +76,8 @@ function speedReasons(evaluation: MeasuredEvaluation, objectives: Objectives, ca
 
 function doubts(evaluation: MeasuredEvaluation): string[] {
   const { accuracy, noiseAccuracy, dataset, paired } = evaluation;
-  if (accuracy === null || paired === null) return ['no labelled rows: quality is known by agreement with the reference only'];
+  if (accuracy === null || paired === null)
+    return ['no labelled rows: quality is known by agreement with the reference only'];
   const warnings: string[] = [];
   if (dataset.labelled < FEW_LABELLED) {
     warnings.push(`${dataset.labelled} labelled rows are too few to see a loss of a point; the experiment has to`);

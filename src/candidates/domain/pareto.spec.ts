@@ -14,7 +14,8 @@ function evaluated(id: string, bytes: number, speedup: number, accuracy: number 
       evaluation: evaluationOf({
         size: { candidateBytes: bytes, referenceBytes: 1000, ratio: bytes / 1000 },
         latency: { ...base.latency, speedup },
-        accuracy: accuracy === null ? null : { candidate: share(accuracy), reference: share(0.98), champion: share(0.98) },
+        accuracy:
+          accuracy === null ? null : { candidate: share(accuracy), reference: share(0.98), champion: share(0.98) },
         agreement: { candidate: share(0.95), champion: share(1) },
       }),
     },
@@ -37,12 +38,21 @@ describe('paretoPoints', () => {
       ['beaten', false],
       ['unlabelled', false],
     ]);
-    expect(points[0]).toMatchObject({ sizeBytes: 100, speedup: 2, accuracy: 0.96, quality: 0.96 - 0.98, phase: 'Accepted' });
+    expect(points[0]).toMatchObject({
+      sizeBytes: 100,
+      speedup: 2,
+      accuracy: 0.96,
+      quality: 0.96 - 0.98,
+      phase: 'Accepted',
+    });
     expect(points[4]!.quality).toBeCloseTo(-0.05);
   });
 
   it('keeps equals, and leaves out what was never measured', () => {
-    const refused: Candidate = { ...pendingCandidate(), status: { phase: 'Refused', reasons: ['x'], evaluation: null } };
+    const refused: Candidate = {
+      ...pendingCandidate(),
+      status: { phase: 'Refused', reasons: ['x'], evaluation: null },
+    };
     const points = paretoPoints([evaluated('a', 1, 1, 0.9), evaluated('b', 1, 1, 0.9), refused, pendingCandidate()]);
     expect(points.map((point) => point.nonDominated)).toEqual([true, true]);
   });
@@ -51,7 +61,9 @@ describe('paretoPoints', () => {
     const axis = fc.integer({ min: 1, max: 5 });
     fc.assert(
       fc.property(fc.array(fc.tuple(axis, axis, axis), { minLength: 1, maxLength: 12 }), (drawn) => {
-        const points = paretoPoints(drawn.map(([bytes, speed, quality], i) => evaluated(`c${i}`, bytes, speed, quality / 10)));
+        const points = paretoPoints(
+          drawn.map(([bytes, speed, quality], i) => evaluated(`c${i}`, bytes, speed, quality / 10)),
+        );
         const front = points.filter((point) => point.nonDominated);
         expect(front.length).toBeGreaterThan(0);
         for (const point of points) {

@@ -32,7 +32,11 @@ export function dominates(one: Omit<ParetoPoint, 'nonDominated'>, other: Omit<Pa
   return differences.every((difference) => difference >= 0) && differences.some((difference) => difference > 0);
 }
 
-function pointOf(candidate: Candidate, phase: 'Accepted' | 'Refused', evaluation: Evaluation): Omit<ParetoPoint, 'nonDominated'> {
+function pointOf(
+  candidate: Candidate,
+  phase: 'Accepted' | 'Refused',
+  evaluation: Evaluation,
+): Omit<ParetoPoint, 'nonDominated'> {
   const { accuracy, agreement, latency, size } = evaluation;
   return {
     candidate: candidate.id,

@@ -52,7 +52,8 @@ export class FakeCandidateStore extends CandidateStore {
 
   constructor(...candidates: Candidate[]) {
     super();
-    for (const candidate of candidates) this.candidates.set(candidate.id, { ...candidate, revision: Math.max(1, candidate.revision) });
+    for (const candidate of candidates)
+      this.candidates.set(candidate.id, { ...candidate, revision: Math.max(1, candidate.revision) });
   }
   async find(id: string) {
     return this.candidates.get(id) ?? null;
@@ -66,7 +67,9 @@ export class FakeCandidateStore extends CandidateStore {
     return [...this.candidates.values()].filter((candidate) => candidate.model === model).reverse();
   }
   async listUnfinished() {
-    return [...this.candidates.values()].filter(({ status }) => status.phase === 'Pending' || status.phase === 'Evaluating');
+    return [...this.candidates.values()].filter(
+      ({ status }) => status.phase === 'Pending' || status.phase === 'Evaluating',
+    );
   }
   async ofTriggerExclusively(trigger: string) {
     return [...this.candidates.values()].filter((candidate) => candidate.spec.trigger === trigger);
@@ -74,7 +77,8 @@ export class FakeCandidateStore extends CandidateStore {
   async save(candidate: Candidate) {
     const stored = this.candidates.get(candidate.id);
     if (candidate.revision === 0 && stored !== undefined) return stored;
-    if (stored !== undefined && stored.revision !== candidate.revision) throw new RevisionConflict('candidate', candidate.id);
+    if (stored !== undefined && stored.revision !== candidate.revision)
+      throw new RevisionConflict('candidate', candidate.id);
     const saved = { ...candidate, revision: candidate.revision + 1 };
     this.candidates.set(candidate.id, saved);
     return saved;

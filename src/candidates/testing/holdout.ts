@@ -1,7 +1,22 @@
-import { FixedSizeList, Field, Float32, Float64, makeData, Table, tableToIPC, TimestampMillisecond, Utf8, vectorFromArray, Vector } from 'apache-arrow';
+import {
+  FixedSizeList,
+  Field,
+  Float32,
+  Float64,
+  makeData,
+  Table,
+  tableToIPC,
+  TimestampMillisecond,
+  Utf8,
+  vectorFromArray,
+  Vector,
+} from 'apache-arrow';
 
 /** A held-out file with the columns that evaluation reads: rows of four numbers whose label is the largest one's place. */
-export function holdoutFile(rows: number, options: { readonly labelled?: boolean; readonly width?: number } = {}): Uint8Array {
+export function holdoutFile(
+  rows: number,
+  options: { readonly labelled?: boolean; readonly width?: number } = {},
+): Uint8Array {
   const width = options.width ?? 4;
   const values = new Float32Array(rows * width);
   const labels: (number | null)[] = [];
@@ -16,7 +31,10 @@ export function holdoutFile(rows: number, options: { readonly labelled?: boolean
   const input = new Vector([makeData({ type: list, length: rows, child })]);
   const times = Array.from({ length: rows }, (_, row) => 1_767_225_600_000 + row * 1000);
   const table = new Table({
-    request_id: vectorFromArray(labels.map((_, row) => `r${row}`), new Utf8()),
+    request_id: vectorFromArray(
+      labels.map((_, row) => `r${row}`),
+      new Utf8(),
+    ),
     at: vectorFromArray(times, new TimestampMillisecond()),
     input,
     label: vectorFromArray(labels, new Float64()),

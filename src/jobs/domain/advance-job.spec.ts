@@ -17,7 +17,10 @@ const running = (over: Partial<Extract<AttemptObservation, { state: 'running' }>
   outputBytes: 0,
   ...over,
 });
-const exited = (exitCode: number | null, over: Partial<Extract<AttemptObservation, { state: 'exited' }>> = {}): AttemptObservation => ({
+const exited = (
+  exitCode: number | null,
+  over: Partial<Extract<AttemptObservation, { state: 'exited' }>> = {},
+): AttemptObservation => ({
   state: 'exited',
   exitCode,
   signal: null,
@@ -33,30 +36,129 @@ describe('advanceJob', () => {
   it.each<[string, Job, AttemptObservation, number, Partial<JobDecision>]>([
     ['a pending job is launched', pendingJob(), ABSENT, 0, { kind: 'launch' }],
     ['a saved intent without a process is launched again', runningJob(), ABSENT, 1, { kind: 'relaunch' }],
-    ['but not for ever', runningJob(), ABSENT, 101, { kind: 'retry', reason: 'attempt 1: could not be started within 100 s' }],
-    ['a living attempt is waited for', runningJob(), running({ heartbeatAt: at(9) }), 10, { kind: 'wait', heartbeatAt: at(9) }],
-    ['silence ends an attempt', runningJob(), running({ heartbeatAt: at(9) }), 40, { kind: 'retry', stop: true, reason: 'attempt 1: no sign of life for 31 s' }],
-    ['silence counts from the start when there was no sign at all', runningJob(), running({ heartbeatAt: at(-900) }), 20, { kind: 'wait' }],
-    ['the wall time ends an attempt that is alive', runningJob(), running({ heartbeatAt: at(101) }), 101, { kind: 'retry', stop: true, reason: 'attempt 1: ran for 101 s, 100 s are allowed' }],
-    ['too much output ends an attempt', runningJob(), running({ outputBytes: 1_100_000 }), 1, { kind: 'retry', stop: true, reason: 'attempt 1: output larger than 1.0 MB (1.1 MB)' }],
-    ['too much output fails one that ended well', runningJob(), exited(0, { outputBytes: 2e6 }), 6, { kind: 'retry', reason: 'attempt 1: output larger than 1.0 MB (2.0 MB)' }],
-    ['a good end is collected, even long after the wall time', runningJob(), exited(0), 5000, { kind: 'collect', endedAt: at(5) }],
-    ['exit 1 is tried again', runningJob(), exited(1, { logTail: 'Traceback\nValueError: no\n' }), 6, { kind: 'retry', reason: 'attempt 1: the runner exited with 1: ValueError: no', notBefore: at(8) }],
-    ['a refused document is not', runningJob(), exited(2, { error: 'bad seed' }), 6, { kind: 'fail', reason: 'attempt 1: the runner refused the job document: bad seed' }],
+    [
+      'but not for ever',
+      runningJob(),
+      ABSENT,
+      101,
+      { kind: 'retry', reason: 'attempt 1: could not be started within 100 s' },
+    ],
+    [
+      'a living attempt is waited for',
+      runningJob(),
+      running({ heartbeatAt: at(9) }),
+      10,
+      { kind: 'wait', heartbeatAt: at(9) },
+    ],
+    [
+      'silence ends an attempt',
+      runningJob(),
+      running({ heartbeatAt: at(9) }),
+      40,
+      { kind: 'retry', stop: true, reason: 'attempt 1: no sign of life for 31 s' },
+    ],
+    [
+      'silence counts from the start when there was no sign at all',
+      runningJob(),
+      running({ heartbeatAt: at(-900) }),
+      20,
+      { kind: 'wait' },
+    ],
+    [
+      'the wall time ends an attempt that is alive',
+      runningJob(),
+      running({ heartbeatAt: at(101) }),
+      101,
+      { kind: 'retry', stop: true, reason: 'attempt 1: ran for 101 s, 100 s are allowed' },
+    ],
+    [
+      'too much output ends an attempt',
+      runningJob(),
+      running({ outputBytes: 1_100_000 }),
+      1,
+      { kind: 'retry', stop: true, reason: 'attempt 1: output larger than 1.0 MB (1.1 MB)' },
+    ],
+    [
+      'too much output fails one that ended well',
+      runningJob(),
+      exited(0, { outputBytes: 2e6 }),
+      6,
+      { kind: 'retry', reason: 'attempt 1: output larger than 1.0 MB (2.0 MB)' },
+    ],
+    [
+      'a good end is collected, even long after the wall time',
+      runningJob(),
+      exited(0),
+      5000,
+      { kind: 'collect', endedAt: at(5) },
+    ],
+    [
+      'exit 1 is tried again',
+      runningJob(),
+      exited(1, { logTail: 'Traceback\nValueError: no\n' }),
+      6,
+      { kind: 'retry', reason: 'attempt 1: the runner exited with 1: ValueError: no', notBefore: at(8) },
+    ],
+    [
+      'a refused document is not',
+      runningJob(),
+      exited(2, { error: 'bad seed' }),
+      6,
+      { kind: 'fail', reason: 'attempt 1: the runner refused the job document: bad seed' },
+    ],
     ['unusable data are not', runningJob(), exited(3), 6, { kind: 'fail', reason: 'attempt 1: the data are unusable' }],
-    ['an unusable model is not', runningJob(), exited(4), 6, { kind: 'fail', reason: 'attempt 1: the model is unusable' }],
-    ['exceeded limits are tried again', runningJob(), exited(5), 6, { kind: 'retry', reason: 'attempt 1: the limits were exceeded' }],
-    ['a killed runner is tried again', runningJob(), exited(137, { signal: 'SIGKILL' }), 6, { kind: 'retry', reason: 'attempt 1: the runner exited with 137' }],
-    ['so is one that is gone without a word', runningJob(), exited(null), 6, { kind: 'retry', reason: 'attempt 1: the runner is gone and left no exit code' }],
-    ['a wish to cancel wins over launching', pendingJob({ cancel: { by: 'eve', reason: 'no' } }), ABSENT, 0, { kind: 'cancel', reason: 'no' }],
-    ['a wish to cancel wins over success', runningJob({ cancel: { by: 'eve', reason: 'no' } }), exited(0), 6, { kind: 'cancel', reason: 'no' }],
+    [
+      'an unusable model is not',
+      runningJob(),
+      exited(4),
+      6,
+      { kind: 'fail', reason: 'attempt 1: the model is unusable' },
+    ],
+    [
+      'exceeded limits are tried again',
+      runningJob(),
+      exited(5),
+      6,
+      { kind: 'retry', reason: 'attempt 1: the limits were exceeded' },
+    ],
+    [
+      'a killed runner is tried again',
+      runningJob(),
+      exited(137, { signal: 'SIGKILL' }),
+      6,
+      { kind: 'retry', reason: 'attempt 1: the runner exited with 137' },
+    ],
+    [
+      'so is one that is gone without a word',
+      runningJob(),
+      exited(null),
+      6,
+      { kind: 'retry', reason: 'attempt 1: the runner is gone and left no exit code' },
+    ],
+    [
+      'a wish to cancel wins over launching',
+      pendingJob({ cancel: { by: 'eve', reason: 'no' } }),
+      ABSENT,
+      0,
+      { kind: 'cancel', reason: 'no' },
+    ],
+    [
+      'a wish to cancel wins over success',
+      runningJob({ cancel: { by: 'eve', reason: 'no' } }),
+      exited(0),
+      6,
+      { kind: 'cancel', reason: 'no' },
+    ],
   ])('%s', (_name, job, observation, seconds, decision) => {
     expect(advanceJob(job, observation, BOUNDS, at(seconds))).toMatchObject(decision);
   });
 
   it('holds a job until its back-off is over', () => {
     const job = pendingJob();
-    const waiting: Job = { ...job, status: { ...(job.status as Extract<JobStatus, { phase: 'Pending' }>), notBefore: at(9) } };
+    const waiting: Job = {
+      ...job,
+      status: { ...(job.status as Extract<JobStatus, { phase: 'Pending' }>), notBefore: at(9) },
+    };
     expect(advanceJob(waiting, ABSENT, BOUNDS, at(3))).toEqual({ kind: 'hold', until: at(9) });
     expect(advanceJob(waiting, ABSENT, BOUNDS, at(9))).toEqual({ kind: 'launch' });
   });
@@ -69,11 +171,16 @@ describe('advanceJob', () => {
     });
     expect(pauses).toEqual([2, 4, 8, 16, 32, 60, 60]);
     const last = runningJob({ maxAttempts: 2 }, { attempt: { number: 2, name: 'digits-t1-job-a2' } });
-    expect(advanceJob(last, exited(1), BOUNDS, at(10))).toMatchObject({ kind: 'fail', reason: 'attempt 2: the runner exited with 1' });
+    expect(advanceJob(last, exited(1), BOUNDS, at(10))).toMatchObject({
+      kind: 'fail',
+      reason: 'attempt 2: the runner exited with 1',
+    });
   });
 
   it('names the next attempt so that it is the same every time', () => {
-    expect(advanceJob(runningJob(), exited(1), BOUNDS, at(10))).toMatchObject({ next: { number: 2, name: 'digits-t1-job-a2' } });
+    expect(advanceJob(runningJob(), exited(1), BOUNDS, at(10))).toMatchObject({
+      next: { number: 2, name: 'digits-t1-job-a2' },
+    });
   });
 
   const observations: fc.Arbitrary<AttemptObservation> = fc.oneof(
@@ -82,14 +189,24 @@ describe('advanceJob', () => {
       .record({ beat: fc.integer({ min: -100, max: 400 }), outputBytes: fc.integer({ min: 0, max: 2_000_000 }) })
       .map(({ beat, outputBytes }) => running({ heartbeatAt: at(beat), outputBytes })),
     fc
-      .record({ code: fc.option(fc.integer({ min: 0, max: 255 })), ended: fc.option(fc.integer({ min: -100, max: 400 })) })
+      .record({
+        code: fc.option(fc.integer({ min: 0, max: 255 })),
+        ended: fc.option(fc.integer({ min: -100, max: 400 })),
+      })
       .map(({ code, ended }) => exited(code, { endedAt: ended === null ? null : at(ended) })),
   );
 
   it('never leaves the transition table, ends every attempt it gives up, and uses no more attempts than allowed', () => {
     fc.assert(
       fc.property(
-        fc.array(fc.record({ observation: observations, after: fc.integer({ min: 0, max: 200 }), cancel: fc.constantFrom(false, false, false, true) }), { maxLength: 40 }),
+        fc.array(
+          fc.record({
+            observation: observations,
+            after: fc.integer({ min: 0, max: 200 }),
+            cancel: fc.constantFrom(false, false, false, true),
+          }),
+          { maxLength: 40 },
+        ),
         fc.integer({ min: 1, max: 4 }),
         (steps, maxAttempts) => {
           let job = pendingJob({ maxAttempts });
@@ -97,8 +214,15 @@ describe('advanceJob', () => {
           for (const { observation, after, cancel } of steps) {
             seconds += after;
             if (cancel) job = { ...job, spec: { ...job.spec, cancel: { by: 'eve', reason: 'no' } } };
-            const decision = advanceJob(job, job.status.phase === 'Running' ? observation : ABSENT, BOUNDS, at(seconds));
-            expect(advanceJob(job, job.status.phase === 'Running' ? observation : ABSENT, BOUNDS, at(seconds))).toEqual(decision);
+            const decision = advanceJob(
+              job,
+              job.status.phase === 'Running' ? observation : ABSENT,
+              BOUNDS,
+              at(seconds),
+            );
+            expect(advanceJob(job, job.status.phase === 'Running' ? observation : ABSENT, BOUNDS, at(seconds))).toEqual(
+              decision,
+            );
             const next = follow(job, decision, at(seconds));
             expect(mayFollow(JOB_TRANSITIONS, job.status.phase, next.phase)).toBe(true);
             expect(next.attempt.number).toBeLessThanOrEqual(maxAttempts);

@@ -66,7 +66,13 @@ export function advanceJob(job: Job, observation: AttemptObservation, bounds: Jo
   }
 }
 
-function advanceRunning(job: Job, status: Running, observation: AttemptObservation, bounds: JobBounds, now: Date): JobDecision {
+function advanceRunning(
+  job: Job,
+  status: Running,
+  observation: AttemptObservation,
+  bounds: JobBounds,
+  now: Date,
+): JobDecision {
   switch (observation.state) {
     case 'absent': {
       // Launching is tried again and again, but not for ever.
@@ -93,7 +99,8 @@ function advanceRunning(job: Job, status: Running, observation: AttemptObservati
       if (observation.exitCode === 0) return { kind: 'collect', endedAt };
       const reason = describeExit(observation);
       const known = observation.exitCode === null ? undefined : DETERMINISTIC_EXITS[observation.exitCode];
-      if (known !== undefined) return { kind: 'fail', stop: false, reason: `attempt ${status.attempt.number}: ${reason}`, endedAt };
+      if (known !== undefined)
+        return { kind: 'fail', stop: false, reason: `attempt ${status.attempt.number}: ${reason}`, endedAt };
       // Whatever the group left behind is ended with it.
       return retryOrFail(job, status, bounds, { reason, stop: true, endedAt }, now);
     }
@@ -155,7 +162,8 @@ function describeExit(observation: Extract<AttemptObservation, { state: 'exited'
       ? signal === null
         ? 'the runner is gone and left no exit code'
         : `the runner was ended by ${signal}`
-      : (DETERMINISTIC_EXITS[exitCode] ?? (exitCode === 5 ? 'the limits were exceeded' : `the runner exited with ${exitCode}`));
+      : (DETERMINISTIC_EXITS[exitCode] ??
+        (exitCode === 5 ? 'the limits were exceeded' : `the runner exited with ${exitCode}`));
   const said = observation.error ?? lastLine(observation.logTail);
   return said === '' ? how : `${how}: ${said}`;
 }

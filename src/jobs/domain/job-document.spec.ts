@@ -21,7 +21,10 @@ describe('jobDocument', () => {
       },
       recipe: 'quantize-static',
       parameters: { method: 'ema' },
-      artifacts: { reference: { path: '/a/ref', digest: digestOf('a') }, champion: { path: '/a/champ', digest: digestOf('a') } },
+      artifacts: {
+        reference: { path: '/a/ref', digest: digestOf('a') },
+        champion: { path: '/a/champ', digest: digestOf('a') },
+      },
       data: { train: { path: '/a/train', digest: digestOf('c'), rows: 100, labelled: 40 } },
       limits: { wallSeconds: 100, maxRssBytes: 1e9, threads: 1 },
       seed: seedOf('digits-t1-job'),

@@ -62,7 +62,13 @@ export function failedFrom(status: Pending | Running, reason: string, endedAt: D
 
 /** The end that somebody asked for. */
 export function cancelledFrom(status: Pending | Running, reason: string, now: Date): Ended<'Cancelled'> {
-  return { phase: 'Cancelled', attempt: status.attempt, finishedAt: now, runnerSeconds: spentUntil(status, now), reason };
+  return {
+    phase: 'Cancelled',
+    attempt: status.attempt,
+    finishedAt: now,
+    runnerSeconds: spentUntil(status, now),
+    reason,
+  };
 }
 
 /** The end with at least one candidate in the catalog. */
@@ -84,7 +90,10 @@ export function succeededFrom(
 }
 
 /** Running with what was seen, or null when that is not worth a save. */
-export function progressed(running: Running, seen: { readonly heartbeatAt: Date; readonly progress: JobProgress }): Running | null {
+export function progressed(
+  running: Running,
+  seen: { readonly heartbeatAt: Date; readonly progress: JobProgress },
+): Running | null {
   const news =
     seen.progress.step !== running.progress.step ||
     seen.progress.fraction !== running.progress.fraction ||

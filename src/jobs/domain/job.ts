@@ -112,8 +112,13 @@ export const JOB_TRANSITIONS = {
 } as const satisfies Transitions<JobStatus['phase']>;
 
 /** A job made at least one candidate. */
-export const JobSucceeded = factType<{ readonly job: string; readonly model: string; readonly trigger: string }>('jobs.succeeded');
-/** A job ended without a candidate, for good. */
-export const JobFailed = factType<{ readonly job: string; readonly model: string; readonly trigger: string; readonly reason: string }>(
-  'jobs.failed',
+export const JobSucceeded = factType<{ readonly job: string; readonly model: string; readonly trigger: string }>(
+  'jobs.succeeded',
 );
+/** A job ended without a candidate, for good. */
+export const JobFailed = factType<{
+  readonly job: string;
+  readonly model: string;
+  readonly trigger: string;
+  readonly reason: string;
+}>('jobs.failed');

@@ -38,7 +38,11 @@ export type RunnerReport = {
 
 /** What a report that could be read means for its job. */
 export type Harvest =
-  | { readonly kind: 'candidates'; readonly compressed: readonly ReportedArtifact[]; readonly reference: ReportedArtifact | null }
+  | {
+      readonly kind: 'candidates';
+      readonly compressed: readonly ReportedArtifact[];
+      readonly reference: ReportedArtifact | null;
+    }
   /** The recipe ran and found nothing worth serving; running it again would find the same. */
   | { readonly kind: 'nothing'; readonly reason: string }
   /** It contradicts itself or its job. */
@@ -58,23 +62,29 @@ export function harvest(report: RunnerReport, asked: Asked): Harvest {
   const contradiction = contradictionIn(report, asked);
   if (contradiction !== null) return { kind: 'broken', reason: contradiction };
   if (report.outcome === 'no-candidate') {
-    return { kind: 'nothing', reason: report.reasons.length > 0 ? report.reasons.join('; ') : 'the runner found no candidate' };
+    return {
+      kind: 'nothing',
+      reason: report.reasons.length > 0 ? report.reasons.join('; ') : 'the runner found no candidate',
+    };
   }
   const compressed = report.artifacts.filter((artifact) => artifact.kind === 'compressed');
   const reference = report.artifacts.find((artifact) => artifact.kind === 'reference') ?? null;
   const fresh = compressed.filter((artifact) => artifact.digest !== asked.champion);
-  if (fresh.length === 0) return { kind: 'nothing', reason: 'the candidate is byte for byte the champion that serves already' };
+  if (fresh.length === 0)
+    return { kind: 'nothing', reason: 'the candidate is byte for byte the champion that serves already' };
   return { kind: 'candidates', compressed: fresh, reference };
 }
 
 function contradictionIn(report: RunnerReport, asked: Asked): string | null {
-  if (report.job !== asked.job || report.attempt !== asked.attempt) return `the report is of ${report.job}/${report.attempt}`;
+  if (report.job !== asked.job || report.attempt !== asked.attempt)
+    return `the report is of ${report.job}/${report.attempt}`;
   if (report.data.digest !== asked.train) return 'the report is about other data than the job gave';
   const references = report.artifacts.filter((artifact) => artifact.kind === 'reference');
   if (references.length > 1) return `the report names ${references.length} new references`;
   const ancestors = new Set([asked.reference, asked.champion, ...references.map((artifact) => artifact.digest)]);
   const foundling = report.artifacts.find((artifact) => !ancestors.has(artifact.parent));
   if (foundling !== undefined) return `${foundling.file} descends from ${foundling.parent}, which the job did not give`;
-  const promised = report.outcome === 'candidate' && !report.artifacts.some((artifact) => artifact.kind === 'compressed');
+  const promised =
+    report.outcome === 'candidate' && !report.artifacts.some((artifact) => artifact.kind === 'compressed');
   return promised ? 'the report promises a candidate and names none' : null;
 }

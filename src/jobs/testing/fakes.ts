@@ -1,7 +1,20 @@
 import { type Digest, NotFound, RevisionConflict } from '../../kernel/index.js';
-import { ArtifactStore, type Model, ModelStore, type RegistrationRequest, type Version, VersionRegistration } from '../../models/index.js';
+import {
+  ArtifactStore,
+  type Model,
+  ModelStore,
+  type RegistrationRequest,
+  type Version,
+  VersionRegistration,
+} from '../../models/index.js';
 import { SampleStore, type Snapshot } from '../../telemetry/index.js';
-import { type Trigger, type TriggerDecision, type TriggerOutcome, TriggerOutcomes, TriggerStore } from '../../triggers/index.js';
+import {
+  type Trigger,
+  type TriggerDecision,
+  type TriggerOutcome,
+  TriggerOutcomes,
+  TriggerStore,
+} from '../../triggers/index.js';
 import type { AttemptObservation } from '../domain/attempt.js';
 import type { Job, JobAttempt } from '../domain/job.js';
 import type { ReportedArtifact, RunnerReport } from '../domain/report.js';

@@ -40,14 +40,24 @@ export function pendingJob(over: Partial<JobSpec> = {}, id = 'digits-t1-job'): J
     id,
     model: 'digits',
     spec: jobSpec(over),
-    status: { phase: 'Pending', attempt: attemptOf(id, 1), notBefore: T0, snapshot: null, runnerSeconds: 0, failures: [] },
+    status: {
+      phase: 'Pending',
+      attempt: attemptOf(id, 1),
+      notBefore: T0,
+      snapshot: null,
+      runnerSeconds: 0,
+      failures: [],
+    },
     revision: 0,
     createdAt: T0,
     updatedAt: T0,
   };
 }
 
-export function runningJob(over: Partial<JobSpec> = {}, status: Partial<Extract<JobStatus, { phase: 'Running' }>> = {}): Job {
+export function runningJob(
+  over: Partial<JobSpec> = {},
+  status: Partial<Extract<JobStatus, { phase: 'Running' }>> = {},
+): Job {
   const job = pendingJob(over);
   return {
     ...job,
@@ -73,7 +83,9 @@ export function reportOf(over: Partial<RunnerReport> = {}): RunnerReport {
     attempt: 'digits-t1-job-a1',
     outcome: 'candidate',
     reasons: [],
-    artifacts: [{ file: 'candidate.onnx', digest: digestOf('b'), kind: 'compressed', parent: digestOf('a'), sizeBytes: 10 }],
+    artifacts: [
+      { file: 'candidate.onnx', digest: digestOf('b'), kind: 'compressed', parent: digestOf('a'), sizeBytes: 10 },
+    ],
     data: { digest: SNAPSHOT.train.digest, requested: 100, used: 100, labelled: 40, replay: 0 },
     figures: {},
     steps: [],

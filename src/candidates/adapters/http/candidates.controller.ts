@@ -1,7 +1,7 @@
 import { Body, Controller, Get, Param, Post } from '@nestjs/common';
 import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
-import { type Actor, type Digest, isDigest } from '../../../kernel/index.js';
+import { type Actor, isDigest } from '../../../kernel/index.js';
 import { ModelStore } from '../../../models/index.js';
 import { CurrentActor, RequireRole, Summary } from '../../../platform/http/index.js';
 import { CandidateIntake } from '../../candidate-intake.js';
@@ -62,7 +62,7 @@ export class CandidatesController {
     @Body({ schema: NewCandidate }) body: z.output<typeof NewCandidate>,
     @CurrentActor() actor: Actor,
   ): Promise<Candidate> {
-    const holdout = (body.holdout ?? null) as Digest | null;
-    return this.intake.submit(model, { digest: body.digest as Digest, holdout }, actor);
+    const holdout = body.holdout ?? null;
+    return this.intake.submit(model, { digest: body.digest, holdout }, actor);
   }
 }

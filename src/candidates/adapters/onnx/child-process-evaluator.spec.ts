@@ -70,7 +70,10 @@ describe('ChildProcessEvaluator', () => {
       reference: { value: 1, samples: 120 },
       champion: { value: 1, samples: 120 },
     });
-    expect(evaluation.agreement).toEqual({ candidate: { value: 1, samples: 120 }, champion: { value: 1, samples: 120 } });
+    expect(evaluation.agreement).toEqual({
+      candidate: { value: 1, samples: 120 },
+      champion: { value: 1, samples: 120 },
+    });
     expect(evaluation.paired).toEqual({ samples: 120, lost: 0, gained: 0 });
     expect(evaluation.noiseAccuracy?.candidate.samples).toBe(120);
     expect(evaluation.size.ratio).toBeGreaterThan(1);
@@ -99,16 +102,26 @@ describe('ChildProcessEvaluator', () => {
   it.each<[string, () => Digest, RegExp]>([
     ['a truncated file', () => artifacts.add(buildOnnx().subarray(0, 60)), /cannot load it/],
     ['a file that is no model', () => artifacts.add(Buffer.from('not a model at all')), /cannot load it/],
-    ['a custom operator', () => artifacts.add(buildOnnx({ operator: 'Evil', domain: 'evil.corp', opsetDomains: ['', 'evil.corp'] })), /cannot load it/],
-    ['another input name', () => artifacts.add(buildOnnx({ inputs: [{ name: 'z', shape: [-1, 4] }] })), /its input is called "z", "x" is expected/],
+    [
+      'a custom operator',
+      () => artifacts.add(buildOnnx({ operator: 'Evil', domain: 'evil.corp', opsetDomains: ['', 'evil.corp'] })),
+      /cannot load it/,
+    ],
+    [
+      'another input name',
+      () => artifacts.add(buildOnnx({ inputs: [{ name: 'z', shape: [-1, 4] }] })),
+      /its input is called "z", "x" is expected/,
+    ],
     [
       'another input shape',
-      () => artifacts.add(buildOnnx({ inputs: [{ name: 'x', shape: [-1, 5] }], outputs: [{ name: 'y', shape: [-1, 5] }] })),
+      () =>
+        artifacts.add(buildOnnx({ inputs: [{ name: 'x', shape: [-1, 5] }], outputs: [{ name: 'y', shape: [-1, 5] }] })),
       /its input has the shape \[N, 5\], \[-1, 4\] is expected/,
     ],
     [
       'a fixed batch',
-      () => artifacts.add(buildOnnx({ inputs: [{ name: 'x', shape: [1, 4] }], outputs: [{ name: 'y', shape: [1, 4] }] })),
+      () =>
+        artifacts.add(buildOnnx({ inputs: [{ name: 'x', shape: [1, 4] }], outputs: [{ name: 'y', shape: [1, 4] }] })),
       /\[1, 4\], \[-1, 4\] is expected/,
     ],
     ['answers that are not finite', () => fixture('not-finite.onnx'), /not finite/],
@@ -119,18 +132,28 @@ describe('ChildProcessEvaluator', () => {
 
   it('refuses one that wants more memory than there is to have', async () => {
     const outcome = await evaluator().evaluate(request(fixture('huge.onnx')));
-    expect(outcome).toEqual({ kind: 'refused', reasons: [expect.stringMatching(/more than 600 MB of memory|cannot be run/)] });
+    expect(outcome).toEqual({
+      kind: 'refused',
+      reasons: [expect.stringMatching(/more than 600 MB of memory|cannot be run/)],
+    });
   });
 
   it('refuses one that never ends', async () => {
     const outcome = await evaluator({ wallSeconds: 4 }).evaluate(request(fixture('endless.onnx')));
-    expect(outcome).toEqual({ kind: 'refused', reasons: [expect.stringMatching(/did not end within 4 s \(at the stage "score"\)/)] });
+    expect(outcome).toEqual({
+      kind: 'refused',
+      reasons: [expect.stringMatching(/did not end within 4 s \(at the stage "score"\)/)],
+    });
   });
 
   it.each<[string, () => Partial<EvaluationRequest>, RegExp]>([
     ['a held-out file that is missing', () => ({ holdout: `sha256:${'0'.repeat(64)}` }), /no artifact/],
     ['a held-out file that is no table', () => ({ holdout: reference }), /could not be evaluated/],
-    ['rows of another width', () => ({ holdout: artifacts.add(holdoutFile(40, { width: 6 })) }), /has 6 numbers, the model takes 4/],
+    [
+      'rows of another width',
+      () => ({ holdout: artifacts.add(holdoutFile(40, { width: 6 })) }),
+      /has 6 numbers, the model takes 4/,
+    ],
     [
       'a reference that does not load',
       () => ({ versions: { candidate: reference, champion: reference, reference: artifacts.add(Buffer.from('x')) } }),
@@ -153,12 +176,22 @@ describe('ChildProcessEvaluator', () => {
       child.stdout.on('data', (text) => String(text).includes('"score"') && (console.log(child.pid), process.kill(process.pid, 'SIGKILL')));`;
     const body = {
       ...{ model: request(reference).model, versions: { candidate: endless, reference: endless, champion: endless } },
-      ...{ holdout: await artifacts.verifiedPath(holdout), seed: 1, rounds: 30, calls: 1, maxRows: 10, noise: 0.1, wallSeconds: 60 },
+      ...{
+        holdout: await artifacts.verifiedPath(holdout),
+        seed: 1,
+        rounds: 30,
+        calls: 1,
+        maxRows: 10,
+        noise: 0.1,
+        wallSeconds: 60,
+      },
     };
     writeFileSync(task, JSON.stringify(body));
     const child = resolve(import.meta.dirname, 'evaluation-child.ts');
     const parent = spawn(process.execPath, ['-e', script, child, task], { stdio: ['ignore', 'pipe', 'ignore'] });
-    const pid = await new Promise<number>((done) => parent.stdout.once('data', (text: Buffer) => done(Number(String(text)))));
+    const pid = await new Promise<number>((done) =>
+      parent.stdout.once('data', (text: Buffer) => done(Number(String(text)))),
+    );
     for (let i = 0; i < 100 && existsSync(`/proc/${pid}`); i += 1) await pause(50);
     expect(existsSync(`/proc/${pid}`)).toBe(false);
   });

@@ -19,7 +19,12 @@ const NOISE = 0.1;
 const SEED = 20_260_101;
 
 /** Stages in which only the candidate, or all versions in turn, can be what goes wrong. */
-const CANDIDATES_STAGES: ReadonlySet<Stage | null> = new Set<Stage | null>(['load candidate', 'score', 'score noise', 'latency']);
+const CANDIDATES_STAGES: ReadonlySet<Stage | null> = new Set<Stage | null>([
+  'load candidate',
+  'score',
+  'score noise',
+  'latency',
+]);
 
 /** Measures in a process of its own, so that a model that crashes, hangs or eats memory takes only that process with it. */
 @Injectable()
@@ -93,13 +98,15 @@ export class ChildProcessEvaluator extends Evaluator {
     }
     const stage = last !== undefined && 'stage' in last ? last.stage : null;
     const reason = `${this.reasonOf(ended)} (at the stage "${stage ?? 'start'}")`;
-    if (!CANDIDATES_STAGES.has(stage)) throw new EvaluationUnavailable(request.candidate, `${reason} ${ended.errorTail}`.trim());
+    if (!CANDIDATES_STAGES.has(stage))
+      throw new EvaluationUnavailable(request.candidate, `${reason} ${ended.errorTail}`.trim());
     return { kind: 'refused', reasons: [reason] };
   }
 
   private reasonOf(ended: Ended): string {
     const { maxRssBytes, wallSeconds } = this.settings;
-    if (ended.killed === 'memory') return `the evaluation needed more than ${(maxRssBytes / 1e6).toFixed(0)} MB of memory`;
+    if (ended.killed === 'memory')
+      return `the evaluation needed more than ${(maxRssBytes / 1e6).toFixed(0)} MB of memory`;
     if (ended.killed === 'time') return `the evaluation did not end within ${wallSeconds} s`;
     return `the evaluation ended with ${ended.signal ?? `exit code ${String(ended.exitCode)}`} and no result`;
   }

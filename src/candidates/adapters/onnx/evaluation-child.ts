@@ -116,25 +116,47 @@ function contractFault(
 }
 
 /** Class of every row, the lowest on a tie. */
-async function answers(task: EvaluationTask, { role, session }: Loaded, rows: Rows, inputs: Float32Array): Promise<Int32Array> {
+async function answers(
+  task: EvaluationTask,
+  { role, session }: Loaded,
+  rows: Rows,
+  inputs: Float32Array,
+): Promise<Int32Array> {
   const { task: kind, input, output } = task.model;
   if (kind.kind !== 'classification') throw new Error('only classification can be judged by accuracy');
   const classes = Int32Array.from({ length: rows.count }, () => 0);
   for (let start = 0; start < rows.count; start += BATCH) {
     const size = Math.min(BATCH, rows.count - start);
     const data = inputs.subarray(start * rows.width, (start + size) * rows.width);
-    const logits = await run(role, session, input.name, new Tensor('float32', data, [size, ...input.shape.slice(1)]), output.name);
+    const logits = await run(
+      role,
+      session,
+      input.name,
+      new Tensor('float32', data, [size, ...input.shape.slice(1)]),
+      output.name,
+    );
     if (logits.dims.length !== 2 || logits.dims[0] !== size || logits.dims[1] !== kind.classes) {
-      throw blame(role, `it answered ${size} rows with the shape [${logits.dims.join(', ')}], [${size}, ${kind.classes}] is expected`);
+      throw blame(
+        role,
+        `it answered ${size} rows with the shape [${logits.dims.join(', ')}], [${size}, ${kind.classes}] is expected`,
+      );
     }
     const values = logits.data as Float32Array;
-    if (!values.every(Number.isFinite)) throw blame(role, `it answered rows ${start} to ${start + size - 1} with numbers that are not finite`);
-    for (let row = 0; row < size; row += 1) classes[start + row] = argmax(values.subarray(row * kind.classes, (row + 1) * kind.classes));
+    if (!values.every(Number.isFinite))
+      throw blame(role, `it answered rows ${start} to ${start + size - 1} with numbers that are not finite`);
+    for (let row = 0; row < size; row += 1)
+      classes[start + row] = argmax(values.subarray(row * kind.classes, (row + 1) * kind.classes));
   }
   return classes;
 }
 
-async function run(role: Role, session: InferenceSession, input: string, tensor: Tensor, output: string): Promise<Tensor> {
+async function run(
+  role: Role,
+  session: InferenceSession,
+  input: string,
+  tensor: Tensor,
+  output: string,
+): Promise<Tensor> {
   try {
     const results = await session.run({ [input]: tensor });
     return results[output] as Tensor;
@@ -244,16 +266,22 @@ async function evaluate(task: EvaluationTask): Promise<Measurements> {
   at('score noise');
   const disturbed = noisy(task, rows.inputs);
   const underNoise = async (role: Role) => accuracy(await answers(task, of(role), rows, disturbed), rows.labels);
-  const noiseAccuracy = labelled === 0 ? null : { candidate: await underNoise('candidate'), reference: await underNoise('reference') };
+  const noiseAccuracy =
+    labelled === 0 ? null : { candidate: await underNoise('candidate'), reference: await underNoise('reference') };
 
   at('latency');
   const best = await latencies(task, loaded, rows);
   const msOf = (role: Role): number => best.get(owner(role))!;
-  const [candidateBytes, referenceBytes] = (['candidate', 'reference'] as const).map((role) => statSync(task.versions[role]).size) as [number, number];
+  const [candidateBytes, referenceBytes] = (['candidate', 'reference'] as const).map(
+    (role) => statSync(task.versions[role]).size,
+  ) as [number, number];
   const right = (role: Role) => accuracy(answersOf(role), rows.labels);
   return {
     dataset: { rows: rows.count, labelled, from: rows.from.toISOString(), until: rows.until.toISOString() },
-    accuracy: labelled === 0 ? null : { candidate: right('candidate'), reference: right('reference'), champion: right('champion') },
+    accuracy:
+      labelled === 0
+        ? null
+        : { candidate: right('candidate'), reference: right('reference'), champion: right('champion') },
     agreement: {
       candidate: agreement(answersOf('candidate'), answersOf('reference')),
       champion: agreement(answersOf('champion'), answersOf('reference')),
@@ -288,7 +316,11 @@ async function main(): Promise<void> {
   try {
     say({ outcome: 'measured', measurements: await evaluate(task) });
   } catch (error) {
-    say(error instanceof Refusal ? { outcome: 'refused', reasons: [text(error)] } : { outcome: 'failed', reason: text(error) });
+    say(
+      error instanceof Refusal
+        ? { outcome: 'refused', reasons: [text(error)] }
+        : { outcome: 'failed', reason: text(error) },
+    );
   }
 }
 

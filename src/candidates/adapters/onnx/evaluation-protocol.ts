@@ -20,7 +20,8 @@ export interface EvaluationTask {
 }
 
 /** What it is at; the parent keeps the newest, to say when it had to be killed. */
-export type Stage = 'data' | 'load reference' | 'load champion' | 'load candidate' | 'score' | 'score noise' | 'latency';
+export type Stage =
+  'data' | 'load reference' | 'load champion' | 'load candidate' | 'score' | 'score noise' | 'latency';
 
 /** An evaluation before the parent adds what it knows: when, and which data. */
 export type Measurements = Omit<MeasuredEvaluation, 'at' | 'dataset'> & {

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { schemaDrift } from '../../../platform/postgres/index.js';
 import { openTestDatabase, type TestDatabase } from '../../../platform/postgres/testing/index.js';
+import type { Candidate } from '../../domain/candidate.js';
 import { candidatesPersistence } from '../../persistence.js';
 import { evaluationOf, pendingCandidate } from '../../testing/candidates.js';
 import { PostgresCandidateStore } from './postgres-candidate-store.js';
@@ -29,7 +30,7 @@ describe('PostgresCandidateStore', () => {
   });
 
   it('of two that are refused at the same time exactly one sees that it is the last', async () => {
-    const pair = [];
+    const pair: Candidate[] = [];
     for (const n of [1, 2]) pair.push(await store.save(pendingCandidate({ trigger: 'digits-t9' }, `digits-t9-c${n}`)));
     const refuse = (index: number) =>
       test.db.run(async () => {

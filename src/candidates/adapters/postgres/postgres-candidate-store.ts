@@ -31,7 +31,8 @@ export class PostgresCandidateStore extends CandidateStore {
   }
 
   override async ofTriggerExclusively(trigger: string): Promise<Candidate[]> {
-    if (!this.db.inTransaction) throw new Error('The locks on candidates end with their unit of work, and there is none.');
+    if (!this.db.inTransaction)
+      throw new Error('The locks on candidates end with their unit of work, and there is none.');
     // Always in the same order, so that two passes wait for each other and never lock each other out.
     const rows = await this.db.query<{ id: string }>(
       `SELECT id FROM candidates.candidate WHERE spec->>'trigger' = $1 ORDER BY id FOR UPDATE`,

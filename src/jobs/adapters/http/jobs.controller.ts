@@ -9,7 +9,9 @@ import { JobIntake } from '../../job-intake.js';
 import { JobStore } from '../../ports.js';
 
 const CancelJob = z
-  .strictObject({ reason: z.string().trim().min(1).max(1000).describe('Why; it is kept in the audit log and the trigger.') })
+  .strictObject({
+    reason: z.string().trim().min(1).max(1000).describe('Why; it is kept in the audit log and the trigger.'),
+  })
   .meta({ id: 'CancelJob' });
 
 /** Jobs, and the wish to end one. */

@@ -36,7 +36,9 @@ export class PostgresJobStore extends JobStore {
   override async countRunningExclusively(): Promise<number> {
     if (!this.db.inTransaction) throw new Error('The admission lock ends with its unit of work, and there is none.');
     await this.db.query('SELECT pg_advisory_xact_lock($1)', [ADMISSION_LOCK]);
-    const rows = await this.db.query<{ running: number }>(`SELECT count(*)::int AS running FROM jobs.job WHERE phase = 'Running'`);
+    const rows = await this.db.query<{ running: number }>(
+      `SELECT count(*)::int AS running FROM jobs.job WHERE phase = 'Running'`,
+    );
     return rows[0]?.running ?? 0;
   }
 

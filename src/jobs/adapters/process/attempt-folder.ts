@@ -54,10 +54,15 @@ export class AttemptFolder {
 
   /** The newest line of `progress.jsonl` that is one; whatever else is in the file is passed over. */
   async newestProgress(): Promise<{ readonly at: Date; readonly progress: JobProgress } | null> {
-    const tail = await readTail(join(this.output, 'progress.jsonl'), TAIL_BYTES);
+    const path = join(this.output, 'progress.jsonl');
+    const tail = await readTail(path, TAIL_BYTES);
+    const written = await timeOf(path);
     for (const line of tail.split('\n').reverse()) {
       const parsed = progressSchema.safeParse(parseJson(line));
-      if (parsed.success) return parsed.data;
+      if (!parsed.success) continue;
+      const { at, progress } = parsed.data;
+      // A line that claims to be from the future would keep a hung runner alive.
+      return { at: written !== null && written < at ? written : at, progress };
     }
     return null;
   }

@@ -21,7 +21,12 @@ describe('LocalProcessRunner', () => {
   let folder: string;
   let runner: LocalProcessRunner;
   const attempt = attemptOf('digits-t1-job', 1);
-  const options = { python: FAKE, path: '/usr/local/bin:/usr/bin:/bin', maxOutputBytes: 1_000_000, stopGraceSeconds: 0.3 };
+  const options = {
+    python: FAKE,
+    path: '/usr/local/bin:/usr/bin:/bin',
+    maxOutputBytes: 1_000_000,
+    stopGraceSeconds: 0.3,
+  };
   const make = () => new LocalProcessRunner({ ...options, workFolder: folder });
   const launch = (behaviour: string, which: JobAttempt = attempt) =>
     runner.launch(
@@ -69,7 +74,9 @@ describe('LocalProcessRunner', () => {
     expect(end.endedAt).toBeInstanceOf(Date);
     const report = await runner.report(attempt);
     expect(report).toMatchObject({ job: 'digits-t1-job', attempt: attempt.name, outcome: 'candidate' });
-    expect(readFileSync(await runner.outputPath(attempt, report.artifacts[0]!), 'utf8')).toBe('model of digits-t1-job-a1');
+    expect(readFileSync(await runner.outputPath(attempt, report.artifacts[0]!), 'utf8')).toBe(
+      'model of digits-t1-job-a1',
+    );
     expect(await alive()).toBe(0);
   });
 
@@ -174,7 +181,14 @@ describe('LocalProcessRunner', () => {
       const child = spawn('/bin/sh', ['-c', process.argv[1], 'w', process.argv[2], '1000', '/bin/sh', '-c', 'sleep 0.5; exit 7'],
         { detached: true, stdio: 'ignore', env: { PATH: '/usr/bin:/bin', RATCHET_ATTEMPT: process.argv[3], RATCHET_INSTALL: process.argv[4] } });
       child.once('spawn', () => process.kill(process.pid, 'SIGKILL'));`;
-    const parent = spawn(process.execPath, ['-e', script, WRAPPER, join(folder, attempt.name), attempt.name, await installId(folder)]);
+    const parent = spawn(process.execPath, [
+      '-e',
+      script,
+      WRAPPER,
+      join(folder, attempt.name),
+      attempt.name,
+      await installId(folder),
+    ]);
     await new Promise((done) => parent.once('exit', done));
     expect((await until('exited')).exitCode).toBe(7);
   });

@@ -49,7 +49,15 @@ export class LocalProcessRunner extends Runner {
     await mkdir(folder.output, { recursive: true, mode: 0o700 });
     await writeFile(`${folder.jobDocument}.tmp`, JSON.stringify(document, null, 2), { mode: 0o600 });
     await rename(`${folder.jobDocument}.tmp`, folder.jobDocument);
-    await this.spawn(folder, document, [python, '-m', 'ratchet_runners', 'run', folder.jobDocument, '--output', folder.output]);
+    await this.spawn(folder, document, [
+      python,
+      '-m',
+      'ratchet_runners',
+      'run',
+      folder.jobDocument,
+      '--output',
+      folder.output,
+    ]);
   }
 
   override async observe(attempt: JobAttempt): Promise<AttemptObservation> {
@@ -60,20 +68,9 @@ export class LocalProcessRunner extends Runner {
     const alive = await isAlive(claim.identity);
     const exit = await folder.exit();
     const outputBytes = await folderBytes(folder.path);
-    if (alive && exit === null) {
-      const newest = await folder.newestProgress();
-      return { state: 'running', heartbeatAt: newest?.at ?? claim.since, progress: newest?.progress ?? null, outputBytes };
-    }
-    const code = exit?.code ?? null;
-    return {
-      state: 'exited',
-      exitCode: code,
-      signal: code === null ? null : signalOf(code),
-      error: code === 0 ? null : await folder.error(),
-      logTail: await folder.logTail(),
-      endedAt: exit?.at ?? null,
-      outputBytes,
-    };
+    return alive && exit === null
+      ? this.running(folder, claim.since, outputBytes)
+      : this.exited(folder, exit, outputBytes);
   }
 
   override report(attempt: JobAttempt): Promise<RunnerReport> {
@@ -104,6 +101,32 @@ export class LocalProcessRunner extends Runner {
     return orphans;
   }
 
+  private async running(folder: AttemptFolder, since: Date, outputBytes: number): Promise<AttemptObservation> {
+    const newest = await folder.newestProgress();
+    return {
+      state: 'running',
+      heartbeatAt: newest?.at ?? since,
+      progress: newest?.progress ?? null,
+      outputBytes,
+    };
+  }
+
+  private async exited(
+    folder: AttemptFolder,
+    exit: { readonly code: number; readonly at: Date } | null,
+    outputBytes: number,
+  ): Promise<AttemptObservation> {
+    return {
+      state: 'exited',
+      exitCode: exit?.code ?? null,
+      signal: exit === null ? null : signalOf(exit.code),
+      error: exit?.code === 0 ? null : await folder.error(),
+      logTail: await folder.logTail(),
+      endedAt: exit?.at ?? null,
+      outputBytes,
+    };
+  }
+
   private folder(name: string): AttemptFolder {
     return new AttemptFolder(this.workFolder, name);
   }
@@ -113,7 +136,11 @@ export class LocalProcessRunner extends Runner {
     return this.install;
   }
 
-  private async spawn(folder: AttemptFolder, document: Readonly<Record<string, unknown>>, command: string[]): Promise<void> {
+  private async spawn(
+    folder: AttemptFolder,
+    document: Readonly<Record<string, unknown>>,
+    command: string[],
+  ): Promise<void> {
     const blocks = String(Math.ceil(this.options.maxOutputBytes / 512));
     const log = await open(folder.log, 'a', 0o600);
     try {
@@ -195,6 +222,14 @@ function threadsOf(document: Readonly<Record<string, unknown>>): string {
 
 /** Shells report a death by signal n as 128 + n. */
 function signalOf(code: number): string | null {
-  const names: Readonly<Record<number, string>> = { 129: 'SIGHUP', 130: 'SIGINT', 134: 'SIGABRT', 137: 'SIGKILL', 139: 'SIGSEGV', 143: 'SIGTERM', 153: 'SIGXFSZ' };
+  const names: Readonly<Record<number, string>> = {
+    129: 'SIGHUP',
+    130: 'SIGINT',
+    134: 'SIGABRT',
+    137: 'SIGKILL',
+    139: 'SIGSEGV',
+    143: 'SIGTERM',
+    153: 'SIGXFSZ',
+  };
   return names[code] ?? null;
 }

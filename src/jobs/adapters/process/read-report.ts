@@ -46,7 +46,8 @@ export async function verifiedOutput(folder: AttemptFolder, artifact: ReportedAr
     hash.update(chunk);
     bytes += chunk.length;
   }
-  if (bytes !== artifact.sizeBytes) throw broken(`${artifact.file} has ${bytes} bytes, the report says ${artifact.sizeBytes}`);
+  if (bytes !== artifact.sizeBytes)
+    throw broken(`${artifact.file} has ${bytes} bytes, the report says ${artifact.sizeBytes}`);
   const digest = `sha256:${hash.digest('hex')}`;
   if (digest !== artifact.digest) throw broken(`${artifact.file} is ${digest}, the report says ${artifact.digest}`);
   return path;

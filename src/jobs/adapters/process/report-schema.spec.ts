@@ -33,6 +33,8 @@ describe("the runner's documents", () => {
       at: new Date('2026-01-02T03:04:05.678Z'),
       progress: { step: 'calibrate', fraction: 0.4, message: '256 of 512 rows' },
     });
-    expect(errorSchema.parse(read('error.json'))).toMatch(/^The job document job\.json has 2 faults; limits\.threads: /);
+    expect(errorSchema.parse(read('error.json'))).toMatch(
+      /^The job document job\.json has 2 faults; limits\.threads: /,
+    );
   });
 });

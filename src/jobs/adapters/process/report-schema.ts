@@ -61,7 +61,10 @@ export const progressSchema = z
     message: z.string().max(2000),
     remainingSeconds: z.number().nullable(),
   })
-  .transform(({ at, step, fraction, message }): { at: Date; progress: JobProgress } => ({ at, progress: { step, fraction, message } }));
+  .transform(({ at, step, fraction, message }): { at: Date; progress: JobProgress } => ({
+    at,
+    progress: { step, fraction, message },
+  }));
 
 /** `gpu-runners/schemas/error.v1.json`: what is left when there is no report. */
 export const errorSchema = z
