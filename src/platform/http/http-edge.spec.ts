@@ -1,4 +1,4 @@
-import { Body, Controller, Get, Module, Post, Query } from '@nestjs/common';
+import { Body, Controller, Get, Logger, Module, Post, Query } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_PIPE, DiscoveryModule, NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
@@ -101,8 +101,8 @@ class FarmModule {}
 
 async function farm(): Promise<NestFastifyApplication> {
   const adapter = newFastifyAdapter(settings.of(httpSettings));
-  const quiet = { logger: false } as const;
-  const app = await NestFactory.create<NestFastifyApplication>(FarmModule, adapter, quiet);
+  Logger.overrideLogger(false);
+  const app = await NestFactory.create<NestFastifyApplication>(FarmModule, adapter);
   await configureHttp(app, settings.of(httpSettings));
   await app.init();
   await app.getHttpAdapter().getInstance().ready();
