@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import { CountingIds, FakeClock } from '../kernel/testing/index.js';
 import {
+  EngineClosed,
   EngineFailed,
   EngineOverloaded,
   EngineTimeout,
@@ -146,6 +147,13 @@ describe('refusing', () => {
     ]);
   });
 
+  it('tells telemetry nothing about a request that the end of the gateway cut off', async () => {
+    serve({});
+    engine.failure = new EngineClosed();
+    await expect(gateway.infer('digits', aRequest([1]), null)).rejects.toThrow(EngineClosed);
+    expect(sink.answers).toEqual([]);
+  });
+
   it('takes an output that is not finite as a failure of the runtime', async () => {
     serve({});
     engine.output = () => [NaN, 0, 0];
@@ -196,6 +204,16 @@ describe('mirroring', () => {
       { error: null, prediction: 0, shadow: { version: mirror, prediction: null, error: 'runtime' } },
     ]);
   });
+
+  it.each([new EngineClosed(), new EngineOverloaded(3)])(
+    'does not blame the mirrored version for %s',
+    async (failure) => {
+      serve({ mirror, mirrorFraction: 1 });
+      background.failure = failure;
+      (await gateway.infer('digits', aRequest([1]), null)).settle();
+      expect(await sink.take(1)).toMatchObject([{ error: null, prediction: 0, shadow: null }]);
+    },
+  );
 
   it('does not mirror to the version that answered', async () => {
     serve({ mirror: stable, mirrorFraction: 1 });

@@ -1,6 +1,6 @@
 import { type Clock, type Digest, type Ids } from '../kernel/index.js';
 import type { Answer } from './domain/answer.js';
-import { answerError, type AnswerError, VersionNotServed } from './domain/errors.js';
+import { answerError, type AnswerError, EngineClosed, VersionNotServed } from './domain/errors.js';
 import { summarise } from './domain/features.js';
 import { type InferenceRows, type OutputTensor, readRequestId, readRows } from './domain/open-inference.js';
 import { type Prediction, readPredictions } from './domain/prediction.js';
@@ -93,6 +93,7 @@ export class Gateway {
         settle: () => this.parts.mirror.accept(asked.served, answersOf(asked, latencyMs, null, predictions)),
       };
     } catch (error) {
+      if (error instanceof EngineClosed) throw error; // the version had no part in it
       const reason = answerError(error);
       const latencyMs = this.count(asked, reason);
       for (const answer of answersOf(asked, latencyMs, reason, null)) this.parts.sink.accept(answer);

@@ -1,6 +1,6 @@
 import type { Digest } from '../kernel/index.js';
 import type { Answer, ShadowAnswer } from './domain/answer.js';
-import { answerError } from './domain/errors.js';
+import { answerError, EngineClosed, EngineOverloaded } from './domain/errors.js';
 import { readPredictions } from './domain/prediction.js';
 import { mirrors } from './domain/split.js';
 import { mirroredTotal } from './metrics.js';
@@ -53,6 +53,11 @@ export class Mirror {
       mirroredTotal.inc({ model, outcome: 'ok' }, answers.length);
       return predictions.map((prediction) => ({ version, latencyMs, ...prediction, error: null }));
     } catch (error) {
+      // Neither is the version's fault: the copy was simply not made.
+      if (error instanceof EngineClosed || error instanceof EngineOverloaded) {
+        mirroredTotal.inc({ model, outcome: 'skipped' }, answers.length);
+        return [];
+      }
       const reason = answerError(error);
       mirroredTotal.inc({ model, outcome: 'failed' }, answers.length);
       return answers.map(() => ({ version, latencyMs: 0, prediction: null, confidence: null, error: reason }));

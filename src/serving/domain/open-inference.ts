@@ -103,8 +103,15 @@ function asObject(value: unknown, what: string): Readonly<Record<string, unknown
 }
 
 function quote(value: unknown): string {
-  const text = value === undefined ? 'absent' : JSON.stringify(value);
+  if (value === undefined) return 'absent';
+  // Never a structure as it came: it may be nested deeper than the stack.
+  const isFlat = typeof value !== 'object' || value === null || (Array.isArray(value) && value.every(isScalar));
+  const text = isFlat ? JSON.stringify(value) : 'a structure';
   return text.length > 80 ? `${text.slice(0, 80)}…` : text;
+}
+
+function isScalar(value: unknown): boolean {
+  return typeof value !== 'object' || value === null;
 }
 
 function refuse(message: string): never {

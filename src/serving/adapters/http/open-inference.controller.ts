@@ -2,7 +2,7 @@ import { Body, Controller, Get, Headers, HttpCode, Param, Post, Res, UseFilters 
 import { ApiBody, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import type { TensorContract } from '../../../models/index.js';
-import { BodyLimit, Public, RequireRole, Summary } from '../../../platform/http/index.js';
+import { Public, RequireRole, Summary, TextBody } from '../../../platform/http/index.js';
 import { BadInferenceRequest, GatewayNotReady } from '../../domain/errors.js';
 import { Gateway, type InferenceReply } from '../../gateway.js';
 import { RouteSync } from '../../route-sync.js';
@@ -33,7 +33,7 @@ export class OpenInferenceController {
   @RequireRole('viewer')
   @Summary('What this server is.')
   server(): { name: string; version: string; extensions: string[] } {
-    return { name: 'ratchet', version: '0.1.0', extensions: [] };
+    return { name: 'ratchet', version: 'v1', extensions: [] };
   }
 
   @Get('health/live')
@@ -88,7 +88,7 @@ export class OpenInferenceController {
   @Post('models/:model/infer')
   @HttpCode(200)
   @RequireRole('viewer')
-  @BodyLimit(INFER_BODY_BYTES)
+  @TextBody(INFER_BODY_BYTES)
   @Summary('Answers one or more rows. `x-ratchet-key` decides about the version; without it the request id does.')
   @ApiBody({ schema: { type: 'object', required: ['inputs'], properties: inferBodyProperties() } })
   async infer(
@@ -102,7 +102,7 @@ export class OpenInferenceController {
     if (key !== undefined && (key === '' || key.length > MAX_KEY_LENGTH)) {
       throw new BadInferenceRequest(`"x-ratchet-key" must have 1 to ${MAX_KEY_LENGTH} characters.`);
     }
-    const answered = await this.gateway.infer(model, body, key ?? null);
+    const answered = await this.gateway.infer(model, decode(body), key ?? null);
     // `close` comes after the last byte was handed over, and also when the client went away before.
     reply.raw.once('close', answered.settle);
     return answered.reply;
@@ -118,6 +118,16 @@ export class OpenInferenceController {
       inputs: [spec.input],
       outputs: [spec.output],
     };
+  }
+}
+
+/** Decoded here and not by the server, so that a broken body is refused in the words of the protocol, too. */
+function decode(body: unknown): unknown {
+  if (typeof body !== 'string') throw new BadInferenceRequest('The request body must be JSON (application/json).');
+  try {
+    return JSON.parse(body);
+  } catch (error) {
+    throw new BadInferenceRequest('The request body is not JSON.', {}, { cause: error });
   }
 }
 

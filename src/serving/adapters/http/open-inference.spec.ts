@@ -121,7 +121,7 @@ describe('the Open Inference Protocol', () => {
       inputs: [{ name: 'input', datatype: 'FP32', shape: [-1, 1, 4, 4] }],
       outputs: [{ name: 'logits', datatype: 'FP32', shape: [-1, 3] }],
     };
-    expect(await get('/v2')).toEqual({ status: 200, body: { name: 'ratchet', version: '0.1.0', extensions: [] } });
+    expect(await get('/v2')).toEqual({ status: 200, body: { name: 'ratchet', version: 'v1', extensions: [] } });
     expect(await get('/v2/health/live')).toEqual({ status: 200, body: { live: true } });
     expect(await get('/v2/health/ready')).toEqual({ status: 200, body: { ready: true } });
     expect((await get('/v2/models/digits')).body).toEqual({
@@ -165,6 +165,13 @@ describe('the Open Inference Protocol', () => {
     ['another datatype', 400, () => infer(aRequest([1], { datatype: 'INT8' })), /is FP32/],
     ['another shape', 400, () => infer(aRequest([1], { shape: [1, 16] })), /\[n, 1, 4, 4\]/],
     ['too many rows', 400, () => infer(aRequest(new Array<number>(9).fill(0))), /may hold 8 rows/],
+    ['a body that is not JSON', 400, () => infer('{"inputs": [NaN'), /is not JSON/],
+    [
+      'a body nested without end',
+      400,
+      () => infer(`{"inputs":${'['.repeat(1e6)}${']'.repeat(1e6)}}`),
+      /must be an object/,
+    ],
     ['no JSON object', 400, () => infer('[]'), /must be an object/],
     [
       'the binary extension',
