@@ -41,13 +41,11 @@ export class ExternalDataRefused extends RatchetError {
 /** Thrown when a model needs operators that ONNX Runtime does not bring along. */
 export class CustomOperatorRefused extends RatchetError {
   readonly code = 'unprocessable';
-  constructor(domain: string, operator: string | null) {
-    super(
-      operator === null
-        ? `The model imports the operator domain "${domain}", which is not allowed.`
-        : `The model uses the operator "${operator}" of the domain "${domain}", which is not allowed.`,
-      { domain, operator },
-    );
+  constructor(domain: string, operator: string) {
+    super(`The model uses the operator "${operator}" of the domain "${domain}", which is not allowed.`, {
+      domain,
+      operator,
+    });
   }
 }
 

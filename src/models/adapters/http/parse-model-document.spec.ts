@@ -1,7 +1,11 @@
+import { globSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from '@jest/globals';
+import { parse } from 'yaml';
 import { type Fault, InvalidInput } from '../../../kernel/index.js';
 import { parseModelDocument } from './parse-model-document.js';
 
+const EXAMPLES = join(import.meta.dirname, '../../../../examples');
 const DIGEST = `sha256:${'a'.repeat(64)}`;
 
 function document(
@@ -42,6 +46,12 @@ describe('a model document', () => {
   it('takes the whole quality budget as margin when none is given', () => {
     const { spec } = parseModelDocument(document((s) => (s['objectives'] = { qualityBudget: { maxLoss: 0.003 } })));
     expect(spec.experiment.margin).toBe(0.003);
+  });
+
+  it.each(globSync('*/model.yaml', { cwd: EXAMPLES }))('of examples/%s is right', (file) => {
+    const { spec, ...rest } = parse(readFileSync(join(EXAMPLES, file), 'utf8')) as { spec: { reference: object } };
+    const { artifact: _, ...reference } = spec.reference as { artifact: string };
+    expect(faultsOf({ ...rest, spec: { ...spec, reference: { ...reference, digest: DIGEST } } })).toEqual([]);
   });
 
   it('with five faults reports five, each with its path', () => {

@@ -26,7 +26,6 @@ export interface OnnxNode {
 /** What the admission check looks at; nodes and tensors of every subgraph and function included. */
 export interface OnnxModel {
   readonly irVersion: number;
-  readonly opsetDomains: readonly string[];
   readonly inputs: readonly OnnxValue[];
   readonly outputs: readonly OnnxValue[];
   readonly nodes: readonly OnnxNode[];
@@ -35,7 +34,6 @@ export interface OnnxModel {
 }
 
 interface Found {
-  readonly opsetDomains: string[];
   readonly nodes: OnnxNode[];
   readonly tensors: OnnxTensor[];
   readonly functions: OnnxNode[];
@@ -46,19 +44,20 @@ const MAX_GRAPH_DEPTH = 32;
 
 /** Decodes a ModelProto (onnx.proto3 of ONNX 1.20, field numbers in the comments). @throws MalformedMessage */
 export function readOnnxModel(file: Uint8Array): OnnxModel {
-  const found: Found = { opsetDomains: [], nodes: [], tensors: [], functions: [] };
+  const found: Found = { nodes: [], tensors: [], functions: [] };
   let irVersion = 0;
+  let operatorSets = 0;
   let graph: { inputs: OnnxValue[]; outputs: OnnxValue[] } | null = null;
   for (const field of fieldsOf(file)) {
     if (field.number === 1) irVersion = integer(field);
     else if (field.number === 7) graph = readGraph(bytes(field), found, 0);
-    else if (field.number === 8) found.opsetDomains.push(readDomain(bytes(field), 1));
+    else if (field.number === 8) operatorSets += 1;
     else if (field.number === 20) readTraining(bytes(field), found);
     else if (field.number === 25) readFunction(bytes(field), found);
   }
   if (irVersion < 1) throw new MalformedMessage('it states no ONNX version');
   if (graph === null) throw new MalformedMessage('it has no graph');
-  if (found.opsetDomains.length === 0) throw new MalformedMessage('it imports no operator set');
+  if (operatorSets === 0) throw new MalformedMessage('it imports no operator set');
   return { irVersion, ...graph, ...found };
 }
 
@@ -110,14 +109,13 @@ function readSparse(message: Uint8Array, found: Found): void {
   }
 }
 
-/** FunctionProto: name 1, node 7, opset_import 9, domain 10. */
+/** FunctionProto: name 1, node 7, domain 10. */
 function readFunction(message: Uint8Array, found: Found): void {
   let operator = '';
   let domain = '';
   for (const field of fieldsOf(message)) {
     if (field.number === 1) operator = text(field);
     else if (field.number === 7) readNode(bytes(field), found, 0);
-    else if (field.number === 9) found.opsetDomains.push(readDomain(bytes(field), 1));
     else if (field.number === 10) domain = text(field);
   }
   found.functions.push({ operator, domain });
@@ -173,13 +171,6 @@ function readDimension(dimension: Field): number {
     if (field.number === 1) return integer(field);
   }
   return -1;
-}
-
-function readDomain(message: Uint8Array, number: number): string {
-  for (const field of fieldsOf(message)) {
-    if (field.number === number) return text(field);
-  }
-  return '';
 }
 
 function bytes(field: Field): Uint8Array {
