@@ -58,11 +58,15 @@ describe('TelemetryIntake', () => {
   it('tells the sender when its entries are durable', async () => {
     const { intake, ledger } = setUp();
     let durable = false;
-    const sent = intake.submit([entry({ nonsense: true })]).then(() => (durable = true));
+    intake.accept(anAnswer(1, { model: 'ghost' }));
+    const sent = intake.submit([entry({ nonsense: true })]).finally(() => (durable = true));
     expect(durable).toBe(false);
     await intake.flush();
-    await sent;
-    expect(ledger.batches[0]?.dead).toMatchObject([{ offset: 0, reason: { class: 'schema' }, sizeBytes: 17 }]);
+    expect(await sent).toBe(1);
+    expect(ledger.batches[0]?.dead).toMatchObject([
+      { offset: 0 },
+      { offset: 1, reason: { class: 'schema' }, sizeBytes: 17 },
+    ]);
   });
 
   it('tries a failed batch again under the same offsets, and tells a waiting sender', async () => {

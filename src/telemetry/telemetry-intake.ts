@@ -22,9 +22,12 @@ export interface IntakeObserver {
   replaced(error: unknown, source: IntakeSource): void;
 }
 
+/** Somebody who waits for the entries `[from, until)`, counted since this process started. */
 interface Waiter {
+  readonly from: number;
   readonly until: number;
-  readonly resolve: () => void;
+  refused: number;
+  readonly resolve: (refused: number) => void;
   readonly reject: (error: Error) => void;
 }
 
@@ -74,17 +77,18 @@ export class TelemetryIntake extends AnswerSink {
     }
   }
 
-  /** Resolves when all entries are durable. @throws IntakeOverloaded @throws IntakeUnavailable */
-  async submit(entries: readonly IntakeEntry[]): Promise<void> {
+  /** Resolves when all entries are durable, with how many of them became dead letters. @throws IntakeOverloaded @throws IntakeUnavailable */
+  async submit(entries: readonly IntakeEntry[]): Promise<number> {
     if (this.closed !== null) throw new IntakeUnavailable(this.closed);
     const bytes = entries.reduce((sum, entry) => sum + entry.bytes, 0);
     if (!this.hasRoom(entries.length, bytes)) throw new IntakeOverloaded(entries.length);
-    if (entries.length === 0) return;
+    if (entries.length === 0) return 0;
+    const from = this.taken;
     for (const entry of entries) this.push(entry);
     const until = this.taken;
     // Somebody waits: what comes meanwhile still shares the next batch, because only one is written at a time.
     if (this.timer !== null) setImmediate(() => void this.tick());
-    await new Promise<void>((resolve, reject) => this.waiters.push({ until, resolve, reject }));
+    return new Promise((resolve, reject) => this.waiters.push({ from, until, refused: 0, resolve, reject }));
   }
 
   /** Begins to write in the background. */
@@ -166,13 +170,20 @@ export class TelemetryIntake extends AnswerSink {
 
   private settle(batch: IntakeBatch): void {
     if (this.claim !== null) this.claim.next = batch.to;
+    for (const waiter of this.waiters) waiter.refused += this.refusedOf(waiter, batch);
     this.settled += batch.to - batch.from;
     this.current = null;
     this.failures = 0;
     this.retryAt = 0;
     const done = this.waiters.filter(({ until }) => until <= this.settled);
     this.waiters = this.waiters.filter(({ until }) => until > this.settled);
-    for (const { resolve } of done) resolve();
+    for (const { resolve, refused } of done) resolve(refused);
+  }
+
+  /** How many of the waiter's entries this batch refused; labels that contradict earlier ones have no offset of their own. */
+  private refusedOf({ from, until }: Waiter, batch: IntakeBatch): number {
+    const places = batch.dead.map(({ offset }) => (offset ?? Number.NaN) - batch.from + this.settled);
+    return places.filter((place) => place >= from && place < until).length;
   }
 
   /** True when it makes sense to go on at once. */

@@ -45,8 +45,7 @@ export class EventsController {
       throw new BodyTooLarge(body.length, maxBodyBytes);
     }
     const entries = toEntries(body, maxBodyBytes);
-    await this.intake.submit(entries);
-    const rejected = entries.filter(({ decoded }) => 'bad' in decoded).length;
+    const rejected = await this.intake.submit(entries);
     return { accepted: entries.length - rejected, rejected };
   }
 
