@@ -2,7 +2,7 @@ import { existsSync, lstatSync, readdirSync, readFileSync, rmSync, symlinkSync }
 import { basename, dirname, join, relative } from 'node:path';
 import { nodeEnvironment, nodeRuntime } from './node-runtime.mjs';
 import { NODE_MODULES, ROOT } from './places.mjs';
-import { run } from './program.mjs';
+import { run, SetupProblem } from './program.mjs';
 import { say } from './report.mjs';
 import { hashOf } from './stamp.mjs';
 
@@ -12,18 +12,40 @@ export const nodePackages = {
   key: () => hashOf({ texts: [nodeRuntime.key()], paths: [join(ROOT, 'package-lock.json')] }),
   isWhole: () => existsSync(join(NODE_MODULES, '.package-lock.json')),
   async make() {
-    // `npm ci` removes a half-made node_modules by itself, but stumbles over one that another npm was killed in.
+    refuseDisagreement();
     rmSync(NODE_MODULES, { recursive: true, force: true, maxRetries: 5 });
-    await run('npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=http'], {
-      // No package's install script runs; this one would fetch GPU libraries that nothing here uses.
-      env: { ...nodeEnvironment(), ONNXRUNTIME_NODE_INSTALL: 'skip' },
-      activity: npmActivity(),
-      doing: 'npm reads package-lock.json',
-      fail: 'the npm packages could not be installed',
-    });
+    // Not `npm ci`: that refuses a lock file in which the builds of optional packages for other platforms are missing, as
+    // they are when it was written against a registry that offers only some. With --no-save the locked versions and
+    // hashes hold just as well, and nothing is written back.
+    await run(
+      'npm',
+      ['install', '--no-save', '--ignore-scripts', '--include=dev', '--no-audit', '--no-fund', '--loglevel=http'],
+      {
+        // No package's install script runs; this one would fetch GPU libraries that nothing here uses.
+        env: { ...nodeEnvironment(), ONNXRUNTIME_NODE_INSTALL: 'skip' },
+        activity: npmActivity(),
+        doing: 'npm reads package-lock.json',
+        fail: 'the npm packages could not be installed',
+      },
+    );
     linkPostgresLibraries();
   },
 };
+
+/** What `npm ci` would check: without it a forgotten lock file would quietly install something else than was tested. */
+function refuseDisagreement() {
+  const wanted = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8'));
+  const locked = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')).packages?.[''] ?? {};
+  for (const field of ['dependencies', 'devDependencies']) {
+    const names = new Set([...Object.keys(wanted[field] ?? {}), ...Object.keys(locked[field] ?? {})]);
+    const unequal = [...names].filter((name) => wanted[field]?.[name] !== locked[field]?.[name]);
+    if (unequal.length > 0) {
+      throw new SetupProblem(
+        `package.json and package-lock.json disagree about ${unequal.join(', ')}: run "npm install --package-lock-only"`,
+      );
+    }
+  }
+}
 
 /** npm logs one line a fetch: counting them is the only progress that it offers without a terminal. */
 function npmActivity() {
@@ -32,7 +54,7 @@ function npmActivity() {
     const url = /http (?:fetch|cache) (?:GET \d+ )?(\S+)/.exec(line)?.[1];
     if (!url) return null;
     fetched += 1;
-    return `npm: ${fetched} fetches, last ${basename(url)}`;
+    return `npm: ${fetched} fetches, last ${basename(decodeURIComponent(url))}`;
   };
 }
 

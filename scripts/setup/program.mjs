@@ -7,6 +7,7 @@ import { say, seconds, tick, TICK_MS } from './report.mjs';
 export class SetupProblem extends Error {}
 
 let current = null;
+let ending = false;
 
 /**
  * Runs a program to its end, saying every few seconds what it does.
@@ -26,11 +27,15 @@ export function run(command, args, { env = process.env, activity = () => null, d
     current = child;
     noteChild(child.pid);
     const tail = [];
+    const faults = [];
+    const keepFault = (line) => {
+      if (faults.length < 15 && /\berror\b/i.test(line)) faults.push(line);
+    };
     let now = doing;
     for (const stream of [child.stdout, child.stderr]) {
       eachLine(stream, (line) => {
         tail.push(line);
-        if (tail.length > 25) tail.shift();
+        if (tail.length > 25) keepFault(tail.shift());
         now = activity(line) ?? now;
       });
     }
@@ -41,7 +46,7 @@ export function run(command, args, { env = process.env, activity = () => null, d
       current = null;
       noteChild(null);
       if (code === 0) return resolve();
-      for (const line of tail) say(`        | ${line}`);
+      if (!ending) for (const line of [...faults, ...tail]) say(`        | ${line}`);
       reject(
         new SetupProblem(
           `${fail} (${signal ?? `exit code ${code}`}). What was already fetched is kept; run the same command again.`,
@@ -59,6 +64,7 @@ export function ask(command, args) {
 
 /** Ends the program that is running now, softly at first. */
 export function endCurrent() {
+  ending = true;
   const child = current;
   if (!child) return Promise.resolve();
   return new Promise((resolve) => {
