@@ -16,7 +16,13 @@ import { modelsSettings } from '../src/models/settings.js';
 import { buildOnnx, type OnnxDescription } from '../src/models/testing/index.js';
 import { AuditModule, platformHttpPersistence } from '../src/platform/audit/index.js';
 import { ConfigModule, parseSettings } from '../src/platform/config/index.js';
-import { configureHttp, httpSettings, HttpModule, newFastifyAdapter } from '../src/platform/http/index.js';
+import {
+  buildOpenApi,
+  configureHttp,
+  httpSettings,
+  HttpModule,
+  newFastifyAdapter,
+} from '../src/platform/http/index.js';
 import { ReadinessRegistry } from '../src/platform/observability/index.js';
 import { Database } from '../src/platform/postgres/index.js';
 import { openTestDatabase, type TestDatabase } from '../src/platform/postgres/testing/index.js';
@@ -199,6 +205,16 @@ describe('models over HTTP, by the command line', () => {
       status,
       'application/problem+json; charset=utf-8',
     ]);
+  });
+
+  it('states the document in the OpenAPI document, with its defaults', () => {
+    const { components, paths } = buildOpenApi(app);
+    expect(JSON.stringify(paths['/api/v1/models/{model}']?.put?.requestBody)).toContain(
+      '#/components/schemas/ModelDocument',
+    );
+    const schema = JSON.stringify(components?.schemas?.['ModelDocument']);
+    for (const part of ['maxLoss', 'ratchet.dev/v1alpha1', 'error-ratio']) expect(schema).toContain(part);
+    expect(JSON.stringify(paths['/api/v1/artifacts']?.post)).toContain('octet-stream');
   });
 
   it('keeps a chain of who changed what', async () => {

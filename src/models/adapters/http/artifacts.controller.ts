@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { Body, Controller, Headers, Inject, Post } from '@nestjs/common';
-import { ApiConsumes, ApiCreatedResponse, ApiTags } from '@nestjs/swagger';
+import { ApiBody, ApiConsumes, ApiCreatedResponse, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { type Actor, AuditLog, type Digest, InvalidInput, UnitOfWork } from '../../../kernel/index.js';
 import { type SettingsOf } from '../../../platform/config/index.js';
@@ -29,6 +29,7 @@ export class ArtifactsController {
 
   @Summary('Stores bytes under their digest. The same bytes again are the same artifact.')
   @ApiConsumes('application/octet-stream')
+  @ApiBody({ schema: { type: 'string', format: 'binary' } })
   @ApiCreatedResponse({ standardSchema: StoredArtifact })
   // The stream is bounded while it is read; Fastify's own bound would only look at what it buffers.
   @BodyLimit(2 * 1024 ** 3)
