@@ -125,7 +125,7 @@ def _usable(rows: Rows, contract: ModelContract, requested: int) -> tuple[Rows, 
     notes: list[str] = []
     if len(rows) != requested:
         notes.append(f"the data file has {len(rows)} rows where the job names {requested}")
-    finite = np.isfinite(rows.input.reshape(len(rows), -1)).all(axis=1)
+    finite = np.isfinite(rows.input).all(axis=tuple(range(1, rows.input.ndim)))
     broken = int((~finite).sum())
     if broken > LARGEST_BROKEN_SHARE * len(rows):
         raise DataUnusable(
