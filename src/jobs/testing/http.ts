@@ -1,4 +1,4 @@
-import { Module, type Provider, type Type } from '@nestjs/common';
+import { Logger, Module, type Provider, type Type } from '@nestjs/common';
 import { APP_FILTER, APP_GUARD, APP_PIPE, NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { Clock } from '../../kernel/index.js';
@@ -34,7 +34,8 @@ export async function openController(controller: Type, providers: Provider[]): P
   })
   class TestModule {}
   const http = settings.of(httpSettings);
-  const app = await NestFactory.create<NestFastifyApplication>(TestModule, newFastifyAdapter(http), { logger: false });
+  Logger.overrideLogger(false);
+  const app = await NestFactory.create<NestFastifyApplication>(TestModule, newFastifyAdapter(http));
   await configureHttp(app, http);
   await app.init();
   await app.getHttpAdapter().getInstance().ready();
