@@ -1,14 +1,40 @@
 import type { Digest } from '../kernel/index.js';
 import type { Gate } from '../models/index.js';
-import type { GateReading, Rollout } from './domain/rollout.js';
+import type { GateReading, Rollout, RolloutRequests, RolloutWish } from './domain/rollout.js';
 
 export abstract class RolloutStore {
   abstract find(id: string): Promise<Rollout | null>;
   abstract require(id: string): Promise<Rollout>;
   /** Newest first. */
   abstract list(model: string): Promise<Rollout[]>;
+  abstract listUnfinished(): Promise<Rollout[]>;
   /** Inserts (revision 0, idempotent by id) or saves with optimistic revision. @throws RevisionConflict */
   abstract save(rollout: Rollout): Promise<Rollout>;
+}
+
+/** What people asked a rollout to do. Kept apart from its status, so that asking never loses against a running pass. */
+export abstract class RolloutRequestStore {
+  abstract find(rollout: string): Promise<RolloutRequests>;
+  /**
+   * Until the unit of work ends, nobody else gets this far with the same rollout: asking and promoting exclude each other.
+   * Must be called inside a unit of work.
+   */
+  abstract lock(rollout: string): Promise<void>;
+  /** Idempotent: the first one stands. Joins the unit of work. */
+  abstract abort(rollout: string, wish: RolloutWish): Promise<void>;
+  /** null takes the pause back. Joins the unit of work. */
+  abstract pause(rollout: string, wish: RolloutWish | null): Promise<void>;
+}
+
+/** How promotions ends a rollout. Both join the unit of work. */
+export abstract class RolloutEndings {
+  /**
+   * Ready becomes Promoted; a no-op when it is already.
+   * @throws PhaseConflict when it is in another phase or an abort was asked for: abort wins
+   */
+  abstract markPromoted(rollout: string): Promise<void>;
+  /** Asks for the abort of an unfinished rollout; the next pass gives traffic back. No-op when it has ended. */
+  abstract requestAbort(rollout: string, by: string, reason: string): Promise<void>;
 }
 
 /** Moves traffic on some data plane. Every call states the wanted end, so it can be repeated on every pass. */
