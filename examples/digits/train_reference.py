@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 FEATURES = (16, 32, 64)
+NECK = 32
 FILES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
@@ -112,7 +113,8 @@ class ResidualNet:
                 a, b, c = FEATURES
                 self.stem = nn.Conv2d(1, a, 5, 3, 2, bias=False)
                 self.blocks = nn.ModuleList([Residual(a, a), Residual(a, b), Residual(b, c)])
-                self.head = nn.Linear(c, 10)
+                self.neck = nn.Linear(c, NECK, bias=False)
+                self.head = nn.Linear(NECK, 10)
                 for layer in self.modules():
                     if isinstance(layer, nn.Conv2d):
                         nn.init.kaiming_normal_(layer.weight)
@@ -122,7 +124,8 @@ class ResidualNet:
                 x = self.stem(x).relu()
                 for block in self.blocks:
                     x = block(x)
-                return self.head(functional.normalize(x.mean(dim=(2, 3)), dim=1, eps=0.0))
+                x = self.neck(x.mean(dim=(2, 3)))
+                return self.head(functional.normalize(x, dim=1))
 
         return Net()
 
@@ -194,6 +197,7 @@ def export(model) -> bytes:
         straight = x if block.shortcut is None else conv(f"{name}.shortcut", x, block.shortcut)
         x = simple("Relu", f"{name}.relu2", [simple("Add", f"{name}.add", [y, straight])])
     x = simple("Flatten", "flatten", [simple("GlobalAveragePool", "pool", [x])], axis=1)
+    x = simple("Gemm", "neck", [x, weight("neck.weight", model.neck.weight)], transB=1)
     x = simple("LpNormalization", "direction", [x], axis=1, p=2)
     head = [x, weight("head.weight", model.head.weight), weight("head.bias", model.head.bias)]
     simple("Gemm", "head", head, "logits", transB=1)

@@ -31,7 +31,8 @@ def distil(config: Distil, model: onnx.ModelProto, bench: Workbench) -> StepResu
     chosen = with_replay(rows, bench.split.train, min(total, len(bench.split.train)), config.replay_share)
     if len(chosen) < config.minimum_rows:
         raise DataUnusable(f"Distillation needs at least {config.minimum_rows} rows, there are {len(chosen)}")
-    needed = np.concatenate([chosen, bench.split.select])
+    selection = bench.split.select if len(bench.split.select) else chosen
+    needed = np.concatenate([chosen, selection])
     taught = torch.zeros(len(rows), int(np.prod(bench.contract.output.shape[1:])))
     taught[needed] = torch.from_numpy(
         score_rows(
@@ -52,7 +53,7 @@ def distil(config: Distil, model: onnx.ModelProto, bench: Workbench) -> StepResu
         return _loss(outputs, taught[batch], labels[batch], labelled[batch], config, bench)
 
     def score() -> float:
-        positions = bench.split.select
+        positions = selection
         outputs = answers(module, rows.input[positions]).reshape(len(positions), -1)
         unknown = torch.zeros(len(positions), dtype=torch.bool)
         return -float(_loss(outputs, taught[positions], labels[positions], unknown, config, bench))

@@ -37,6 +37,8 @@ def fine_tune(config: FineTune, model: onnx.ModelProto, bench: Workbench) -> Ste
         )
     chosen = with_replay(rows, usable, min(len(usable), round(fresh / (1 - config.replay_share))), config.replay_share)
     selection = bench.split.select[labelled[bench.split.select]]
+    if not len(selection):  # so few labels that chance put none there
+        selection = chosen
     module = GraphModule(model, bench.contract.input.name, bench.contract.output.name)
     targets = _targets(bench)
     generator = np.random.default_rng(bench.seed)
