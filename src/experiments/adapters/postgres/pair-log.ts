@@ -1,0 +1,38 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../../../platform/postgres/index.js';
+import type { EnteredPair } from '../../domain/enter-pairs.js';
+import { PairLog } from '../../ports.js';
+
+@Injectable()
+export class PostgresPairLog extends PairLog {
+  constructor(private readonly db: Database) {
+    super();
+  }
+
+  override list(experiment: string): Promise<EnteredPair[]> {
+    return this.db.query<EnteredPair>(
+      `SELECT request_id AS "requestId", at, difference::int AS difference, truth
+       FROM experiments.entered_pair WHERE experiment = $1 ORDER BY position`,
+      [experiment],
+    );
+  }
+
+  override async append(experiment: string, pairs: readonly EnteredPair[]): Promise<void> {
+    if (pairs.length === 0) return;
+    await this.db.query(
+      `INSERT INTO experiments.entered_pair (experiment, position, request_id, at, difference, truth)
+       SELECT $1, coalesce((SELECT max(position) FROM experiments.entered_pair WHERE experiment = $1), 0) + ordinality,
+              request_id, at, difference, truth
+       FROM unnest($2::text[], $3::timestamptz[], $4::smallint[], $5::text[])
+         WITH ORDINALITY AS pair (request_id, at, difference, truth, ordinality)
+       ON CONFLICT (experiment, request_id) DO NOTHING`,
+      [
+        experiment,
+        pairs.map((pair) => pair.requestId),
+        pairs.map((pair) => pair.at),
+        pairs.map((pair) => pair.difference),
+        pairs.map((pair) => pair.truth),
+      ],
+    );
+  }
+}

@@ -1,0 +1,54 @@
+import type { PairedAnswer } from '../../telemetry/index.js';
+import type { Difference } from './betting.js';
+import type { ExperimentSpec } from './experiment.js';
+
+/** One pair as it entered a test; judged once, whatever is learnt about the request later. */
+export interface EnteredPair {
+  readonly requestId: string;
+  /** When the request was answered. */
+  readonly at: Date;
+  readonly difference: Difference;
+  /** What decided which side was right. */
+  readonly truth: 'label' | 'reference';
+}
+
+/** Who may enter now: the labelled at once, the unlabelled only after the reference has answered them too. */
+export interface Entrants {
+  readonly labelled: readonly EnteredPair[];
+  readonly unlabelled: readonly PairedAnswer[];
+}
+
+/**
+ * Picks the pairs that enter the test in this pass, in their order. Nothing here looks at what the two sides answered, so
+ * order and membership are settled before the outcomes are: labelled pairs in the ledger's order, then those that
+ * have waited `unlabelledAfterMs` for a label in vain, oldest first. At most `room` in total.
+ */
+export function pickEntrants(
+  pairs: readonly PairedAnswer[],
+  entered: ReadonlySet<string>,
+  options: {
+    readonly truth: ExperimentSpec['truth'];
+    readonly room: number;
+    readonly unlabelledAfterMs: number;
+    /** Largest number of pairs that the reference is asked about in one pass. */
+    readonly rescoreBatch: number;
+    readonly now: Date;
+  },
+): Entrants {
+  const labelled: EnteredPair[] = [];
+  const unlabelled: PairedAnswer[] = [];
+  const due = options.now.getTime() - options.unlabelledAfterMs;
+  for (const pair of pairs) {
+    if (entered.has(pair.requestId)) continue;
+    if (pair.label !== null) labelled.push(judgePair(pair, pair.label, 'label'));
+    else if (options.truth === 'labels-or-reference' && pair.at.getTime() <= due) unlabelled.push(pair);
+  }
+  const taken = labelled.slice(0, Math.max(0, options.room));
+  return { labelled: taken, unlabelled: unlabelled.slice(0, Math.min(options.rescoreBatch, options.room - taken.length)) };
+}
+
+/** right(candidate) − right(champion), where right means equal to the truth. */
+export function judgePair(pair: PairedAnswer, truth: number, kind: EnteredPair['truth']): EnteredPair {
+  const difference = (Number(pair.candidate === truth) - Number(pair.champion === truth)) as Difference;
+  return { requestId: pair.requestId, at: pair.at, difference, truth: kind };
+}
