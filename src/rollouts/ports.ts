@@ -1,6 +1,6 @@
 import type { Digest } from '../kernel/index.js';
 import type { Gate } from '../models/index.js';
-import type { GateReading, Rollout, RolloutRequests, RolloutWish } from './domain/rollout.js';
+import type { GateReading, Rollout } from './domain/rollout.js';
 
 export abstract class RolloutStore {
   abstract find(id: string): Promise<Rollout | null>;
@@ -12,28 +12,27 @@ export abstract class RolloutStore {
   abstract save(rollout: Rollout): Promise<Rollout>;
 }
 
-/** What people asked a rollout to do. Kept apart from its status, so that asking never loses against a running pass. */
-export abstract class RolloutRequestStore {
-  abstract find(rollout: string): Promise<RolloutRequests>;
-  /**
-   * Until the unit of work ends, nobody else gets this far with the same rollout: asking and promoting exclude each other.
-   * Must be called inside a unit of work.
-   */
-  abstract lock(rollout: string): Promise<void>;
-  /** Idempotent: the first one stands. Joins the unit of work. */
-  abstract abort(rollout: string, wish: RolloutWish): Promise<void>;
-  /** null takes the pause back. Joins the unit of work. */
-  abstract pause(rollout: string, wish: RolloutWish | null): Promise<void>;
+/** What somebody wants of a rollout. Kept apart from its status, so that no running pass can overwrite it. */
+export interface RolloutRequest {
+  readonly verb: 'pause' | 'resume' | 'abort';
+  readonly by: string;
+  readonly reason: string;
 }
 
-/** How promotions ends a rollout. Both join the unit of work. */
+/** The newest request for each rollout; an abort is never replaced by anything else. */
+export abstract class RolloutRequests {
+  /** Joins the unit of work. */
+  abstract put(rollout: string, request: RolloutRequest): Promise<void>;
+  abstract find(rollout: string): Promise<RolloutRequest | null>;
+  /** Forgets a pause or resume that was carried out; an abort stays. */
+  abstract clear(rollout: string, verb: 'pause' | 'resume'): Promise<void>;
+}
+
+/** How promotions, downstream, ends a rollout that is ready. */
 export abstract class RolloutEndings {
-  /**
-   * Ready becomes Promoted; a no-op when it is already.
-   * @throws PhaseConflict when it is in another phase or an abort was asked for: abort wins
-   */
+  /** The candidate is champion now. Joins the unit of work. Idempotent. @throws PhaseConflict when it is not Ready */
   abstract markPromoted(rollout: string): Promise<void>;
-  /** Asks for the abort of an unfinished rollout; the next pass gives traffic back. No-op when it has ended. */
+  /** Asks for an abort, which wins over everything but a finished promotion. Joins the unit of work. */
   abstract requestAbort(rollout: string, by: string, reason: string): Promise<void>;
 }
 

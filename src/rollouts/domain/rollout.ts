@@ -29,8 +29,6 @@ export type RolloutStatus =
       readonly inForceSince: Date | null;
       readonly stepSince: Date;
       readonly blindSince: Date | null;
-      /** Blindness of this step before the present one, so that flickering evidence cannot hold a step for ever. */
-      readonly blindMs: number;
       readonly readings: readonly GateReading[];
     }
   | { readonly phase: 'Paused'; readonly step: number; readonly since: Date; readonly by: string; readonly reason: string }
@@ -45,20 +43,6 @@ export type RolloutStatus =
       readonly readings: readonly GateReading[];
     }
   | { readonly phase: 'Aborted'; readonly at: Date; readonly by: string; readonly reason: string };
-
-/** What people asked for; read on every pass, so a wish made while a pass runs is not lost. */
-export interface RolloutRequests {
-  /** Once asked for, it is never taken back. */
-  readonly abort: RolloutWish | null;
-  readonly pause: RolloutWish | null;
-}
-
-export interface RolloutWish {
-  readonly by: string;
-  readonly reason: string;
-}
-
-export const NO_REQUESTS: RolloutRequests = { abort: null, pause: null };
 
 /** Stepwise shift of traffic to a candidate. Id: `<candidate>-r`. */
 export type Rollout = Aggregate<RolloutSpec, RolloutStatus>;
