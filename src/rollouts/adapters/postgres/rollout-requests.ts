@@ -1,0 +1,32 @@
+import { Injectable } from '@nestjs/common';
+import { Database } from '../../../platform/postgres/index.js';
+import { type RolloutRequest, RolloutRequests } from '../../ports.js';
+
+@Injectable()
+export class PostgresRolloutRequests extends RolloutRequests {
+  constructor(private readonly db: Database) {
+    super();
+  }
+
+  override async put(rollout: string, request: RolloutRequest): Promise<void> {
+    await this.db.query(
+      `INSERT INTO rollouts.request (rollout, verb, requested_by, reason) VALUES ($1, $2, $3, $4)
+       ON CONFLICT (rollout) DO UPDATE
+       SET verb = EXCLUDED.verb, requested_by = EXCLUDED.requested_by, reason = EXCLUDED.reason
+       WHERE rollouts.request.verb <> 'abort'`,
+      [rollout, request.verb, request.by, request.reason],
+    );
+  }
+
+  override async find(rollout: string): Promise<RolloutRequest | null> {
+    const rows = await this.db.query<RolloutRequest>(
+      'SELECT verb, requested_by AS "by", reason FROM rollouts.request WHERE rollout = $1',
+      [rollout],
+    );
+    return rows[0] ?? null;
+  }
+
+  override async clear(rollout: string, verb: 'pause' | 'resume'): Promise<void> {
+    await this.db.query('DELETE FROM rollouts.request WHERE rollout = $1 AND verb = $2', [rollout, verb]);
+  }
+}

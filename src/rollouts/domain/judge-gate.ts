@@ -1,0 +1,85 @@
+import { assertNever, blindness, type Evidence, type Verdict } from '../../kernel/index.js';
+import type { Gate } from '../../models/index.js';
+
+/** Two-sided 95 % in units of the standard error. */
+const Z_95 = 1.959_963_984_540_054;
+
+/** What a gate's measurement came to; counts of the candidate first, and of the champion where the gate compares. */
+export interface GateMeasurement {
+  readonly evidence: readonly Evidence[];
+  /** Events the gate counts (errors, right answers) among `samples`; the quantile itself for latency. */
+  readonly candidate: { readonly value: number; readonly samples: number };
+  readonly champion: { readonly value: number; readonly samples: number } | null;
+}
+
+/**
+ * The verdict of one gate. Shares are judged by Wilson's bounds: FAIL only when the whole interval is beyond the limit,
+ * PASS when the point is within it and there are enough samples, UNDECIDED otherwise. A gate that cannot see is BLIND.
+ */
+export function judgeGate(gate: Gate, measured: GateMeasurement, notBefore: Date): { verdict: Verdict; reason: string } {
+  for (const evidence of measured.evidence) {
+    const blind = blindness(evidence, notBefore);
+    if (blind !== null) return { verdict: 'BLIND', reason: `${evidence.name}: ${blind}` };
+  }
+  if (measured.evidence.length === 0) return { verdict: 'BLIND', reason: 'no evidence' };
+  switch (gate.kind) {
+    case 'error-ratio':
+      return judgeShare('errors', measured.candidate, gate.max, gate.minimumSamples);
+    case 'latency-p95':
+      return judgeLatency(measured.candidate, gate.maxMs, gate.minimumSamples);
+    case 'accuracy':
+      return judgeLoss(measured, gate.maxLoss, gate.minimumSamples);
+    default:
+      return assertNever(gate);
+  }
+}
+
+/** Wilson score interval of `count` among `samples` (Wilson, JASA 1927). */
+export function wilsonInterval(count: number, samples: number): { readonly lower: number; readonly upper: number } {
+  if (samples === 0) return { lower: 0, upper: 1 };
+  const share = count / samples;
+  const scale = 1 + Z_95 ** 2 / samples;
+  const centre = (share + Z_95 ** 2 / (2 * samples)) / scale;
+  const half = (Z_95 / scale) * Math.sqrt((share * (1 - share)) / samples + Z_95 ** 2 / (4 * samples ** 2));
+  return { lower: Math.max(0, centre - half), upper: Math.min(1, centre + half) };
+}
+
+type Judgement = ReturnType<typeof judgeGate>;
+
+function judgeShare(what: string, seen: GateMeasurement['candidate'], max: number, minimum: number): Judgement {
+  const share = seen.samples === 0 ? 0 : seen.value / seen.samples;
+  const text = `${seen.value} ${what} in ${seen.samples} (${percent(share)}, at most ${percent(max)})`;
+  if (wilsonInterval(seen.value, seen.samples).lower > max) return { verdict: 'FAIL', reason: text };
+  if (seen.samples < minimum) return { verdict: 'UNDECIDED', reason: `${text}, ${minimum} needed` };
+  return share <= max ? { verdict: 'PASS', reason: text } : { verdict: 'UNDECIDED', reason: text };
+}
+
+function judgeLatency(seen: GateMeasurement['candidate'], maxMs: number, minimum: number): Judgement {
+  const text = `p95 ${seen.value.toFixed(1)} ms of ${seen.samples} (at most ${maxMs} ms)`;
+  if (seen.samples < minimum) return { verdict: 'UNDECIDED', reason: `${text}, ${minimum} needed` };
+  return { verdict: seen.value <= maxMs ? 'PASS' : 'FAIL', reason: text };
+}
+
+/**
+ * Loss against the champion on the same step's traffic. The two arms answer different requests, so the bound is that of a
+ * difference of two independent shares: FAIL when even its lower end is above the largest loss.
+ */
+function judgeLoss(measured: GateMeasurement, maxLoss: number, minimum: number): Judgement {
+  const { candidate, champion } = measured;
+  if (champion === null) return { verdict: 'INVALID', reason: 'the accuracy gate needs the champion beside the candidate' };
+  if (candidate.samples < minimum || champion.samples < minimum) {
+    const least = Math.min(candidate.samples, champion.samples);
+    return { verdict: 'UNDECIDED', reason: `${least} labelled answers, ${minimum} needed` };
+  }
+  const [ours, theirs] = [candidate.value / candidate.samples, champion.value / champion.samples];
+  const loss = theirs - ours;
+  // Newcombe's hybrid score interval for a difference of shares (Statistics in Medicine 1998, method 10).
+  const [a, b] = [wilsonInterval(candidate.value, candidate.samples), wilsonInterval(champion.value, champion.samples)];
+  const lower = loss - Math.sqrt((theirs - b.lower) ** 2 + (a.upper - ours) ** 2);
+  const text = `candidate ${percent(ours)} of ${candidate.samples}, champion ${percent(theirs)} of ${champion.samples}, largest loss ${percent(maxLoss)}`;
+  return { verdict: lower > maxLoss ? 'FAIL' : 'PASS', reason: text };
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(2)} %`;
+}
