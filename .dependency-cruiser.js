@@ -111,15 +111,10 @@ export default {
       'platform-is-for-the-rim',
       {
         path: stage,
-        pathNot: [
-          '^src/[^/]+/(adapters|testing)/',
-          '\\.(module|reconciler)\\.ts$',
-          '/(metrics|persistence)\\.ts$',
-          spec,
-        ],
+        pathNot: ['^src/[^/]+/(adapters|testing)/', '\\.(module|reconciler)\\.ts$', '/(metrics|persistence|settings)\\.ts$', spec],
       },
-      { path: '^src/platform/' },
-      'Only adapters, modules, reconcilers, metrics and persistence know the platform.',
+      { path: '^src/platform/', pathNot: '^src/platform/observability/' },
+      'Adapters, modules, reconcilers, metrics, persistence and settings know the platform; what they are made of may log.',
     ),
     only(
       'typeorm',
@@ -133,7 +128,7 @@ export default {
     only('pg', '/adapters/postgres/', '^src/platform/postgres/', '^src/app/', '^test/', spec),
     only('kafkajs', '/adapters/kafka/', '^src/platform/kafka/'),
     only('@kubernetes/client-node', '/adapters/kubernetes/', '^src/platform/kubernetes/'),
-    only('onnxruntime-node', '/adapters/onnx[^/]*/', '^test/', spec),
+    only('onnxruntime-node', '/adapters/onnx[^/]*/', '^(test|demo)/', spec),
     ...PIPELINE.slice(0, -1).map((name, i) =>
       forbid(
         `${name}-knows-nothing-downstream`,

@@ -80,11 +80,19 @@ export default tseslint.config(
   },
   {
     // The places whose work it is to read the environment.
-    files: ['src/platform/config/**/*.ts', 'src/cli/**/*.ts', 'demo/**/*.ts', 'test/**/*.ts', '**/*.spec.ts'],
+    files: [
+      'src/platform/config/**/*.ts',
+      'src/platform/postgres/embedded-postgres.ts', // hands PATH on to the server that it starts
+      'src/cli/main.ts',
+      'demo/**/*.ts',
+      'test/**/*.ts',
+      '**/testing/**/*.ts',
+      '**/*.spec.ts',
+    ],
     rules: { 'no-restricted-properties': 'off' },
   },
   {
-    files: ['**/*.spec.ts', 'test/**/*.ts', 'src/*/testing/**/*.ts'],
+    files: ['**/*.spec.ts', 'test/**/*.ts', '**/testing/**/*.ts'],
     rules: {
       complexity: 'off',
       '@typescript-eslint/no-unsafe-assignment': 'off',
