@@ -1,2 +1,5 @@
 export * from './domain/finding.js';
-export * from './ports.js';
+export * from './domain/rate-bounds.js';
+export { TOLERATED_RATE } from './domain/rate-finding.js';
+export * from './domain/watch.js';
+export { BaselineStore, DetectorStore, FindingStore, RescoreLedger } from './ports.js';

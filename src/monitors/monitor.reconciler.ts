@@ -1,0 +1,93 @@
+import type { Clock, ReconcileResult, Reconciler, UnitOfWork } from '../kernel/index.js';
+import type { ChampionHistory, ModelStore } from '../models/index.js';
+import { log } from '../platform/observability/index.js';
+import { type Finding, type MonitorName, MONITORS } from './domain/finding.js';
+import { type Statement, toFinding, undecided } from './domain/statement.js';
+import type { Watch } from './domain/watch.js';
+import { rescoredTotal, rescoreFailuresTotal, showFinding } from './metrics.js';
+import type { DetectorStore, FindingStore, RescoreLedger } from './ports.js';
+import type { RateWatch } from './rate-watch.js';
+import type { RescoreResult, Rescorer } from './rescorer.js';
+import type { MonitorsSettings } from './settings.js';
+import type { WindowWatch } from './window-watch.js';
+
+export const MONITOR_KIND = 'monitor';
+const SOON_MS = 100;
+const DAY_MS = 86_400_000;
+
+/** Looks at what serves as champion of one model: a pass feeds what is new and saves what follows, all or nothing. */
+export class MonitorReconciler implements Reconciler {
+  readonly kind = MONITOR_KIND;
+
+  constructor(
+    private readonly catalog: { readonly models: ModelStore; readonly history: ChampionHistory },
+    private readonly stores: {
+      readonly findings: FindingStore;
+      readonly detectors: DetectorStore;
+      readonly rescores: RescoreLedger;
+    },
+    private readonly parts: { readonly rescorer: Rescorer; readonly rates: RateWatch; readonly windows: WindowWatch },
+    private readonly unitOfWork: UnitOfWork,
+    private readonly clock: Clock,
+    private readonly settings: MonitorsSettings,
+  ) {}
+
+  async reconcile(key: string): Promise<ReconcileResult> {
+    const model = await this.catalog.models.find(key);
+    if (model === null) return {};
+    const period = await this.catalog.history.current(key);
+    if (period === null) return { requeueAfterMs: this.settings.passMs };
+    const watch: Watch = { model: key, version: period.champion, reference: period.reference, since: period.from };
+    const rescored = await this.rescore(watch, model.spec.monitors.rescoreBatch);
+    const now = this.clock.now();
+    const labelledSince = new Date(now.getTime() - model.spec.telemetry.labelWaitSeconds * 1000);
+    const findings = await this.unitOfWork.run(async () => {
+      if (watch.version !== watch.reference) await this.parts.rescorer.keep(watch, rescored.rows, labelledSince);
+      const known = await this.stores.detectors.load(watch);
+      const rates = await this.parts.rates.pass(model, period, watch, known);
+      const windows = await this.parts.windows.pass(model, watch, known, now);
+      await this.stores.rescores.forget(key, new Date(now.getTime() - this.settings.rescoreDays * DAY_MS));
+      return this.save(watch, withFailure(new Map([...rates, ...windows]), rescored.failure), now);
+    });
+    findings.forEach(showFinding);
+    if (rescored.rows.length > 0) rescoredTotal.inc({ model: key }, rescored.rows.length);
+    if (rescored.failure !== null) rescoreFailuresTotal.inc({ model: key });
+    return { requeueAfterMs: rescored.more ? SOON_MS : this.settings.passMs };
+  }
+
+  private async rescore(watch: Watch, batch: number): Promise<RescoreResult> {
+    if (watch.version === watch.reference) return { rows: [], failure: null, more: false };
+    return this.parts.rescorer.score(watch, batch);
+  }
+
+  private async save(watch: Watch, statements: ReadonlyMap<MonitorName, Statement>, now: Date): Promise<Finding[]> {
+    const before = new Map(
+      (await this.stores.findings.list(watch.model, watch.version)).map((finding) => [finding.monitor, finding]),
+    );
+    const findings: Finding[] = [];
+    for (const monitor of MONITORS) {
+      const statement = statements.get(monitor);
+      if (statement === undefined) continue;
+      const about = { model: watch.model, version: watch.version, monitor };
+      const previous = before.get(monitor);
+      // What was found in an earlier period of the same version is not this period's past.
+      const finding = toFinding(about, statement, previous !== undefined && previous.observedAt >= watch.since ? previous : undefined, now);
+      await this.stores.findings.save(finding);
+      if (previous?.state !== finding.state)
+        log.info({ model: watch.model, monitor, state: finding.state, explanation: finding.explanation }, 'finding changed');
+      findings.push(finding);
+    }
+    return findings;
+  }
+}
+
+/** A reference that cannot score leaves calm monitors blind; an alarm that stands does not go away by it. */
+function withFailure(statements: Map<MonitorName, Statement>, failure: string | null): Map<MonitorName, Statement> {
+  if (failure === null) return statements;
+  for (const monitor of ['fidelity', 'reference-accuracy'] as const) {
+    const statement = statements.get(monitor);
+    if (statement?.state === 'calm')
+      statements.set(monitor, undecided(`The reference could not score: ${failure}`, statement.falseAlarm));
+  }
+  return statements;
+}

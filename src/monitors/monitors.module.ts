@@ -1,0 +1,100 @@
+import { Module, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
+import { Clock, FactBus, UnitOfWork, WorkQueue } from '../kernel/index.js';
+import { ChampionChanged, ChampionHistory, ModelApplied, ModelStore } from '../models/index.js';
+import { ModelsModule } from '../models/models.module.js';
+import { Scorer } from '../serving/index.js';
+import { ServingModule } from '../serving/serving.module.js';
+import { AnswerLedger, SampleStore, WindowStore } from '../telemetry/index.js';
+import { TelemetryModule } from '../telemetry/telemetry.module.js';
+import { FindingsController } from './adapters/http/findings.controller.js';
+import { PostgresBaselineStore } from './adapters/postgres/postgres-baseline-store.js';
+import { PostgresDetectorStore } from './adapters/postgres/postgres-detector-store.js';
+import { PostgresFindingStore } from './adapters/postgres/postgres-finding-store.js';
+import { PostgresRescoreLedger } from './adapters/postgres/postgres-rescore-ledger.js';
+import { MONITOR_KIND, MonitorReconciler } from './monitor.reconciler.js';
+import { BaselineStore, DetectorStore, FindingStore, RescoreLedger } from './ports.js';
+import { RateWatch } from './rate-watch.js';
+import { Rescorer } from './rescorer.js';
+import { monitorsSettings, type MonitorsSettings } from './settings.js';
+import { WindowWatch } from './window-watch.js';
+
+@Module({
+  imports: [ModelsModule, ServingModule, TelemetryModule],
+  controllers: [FindingsController],
+  providers: [
+    { provide: FindingStore, useClass: PostgresFindingStore },
+    { provide: DetectorStore, useClass: PostgresDetectorStore },
+    { provide: BaselineStore, useClass: PostgresBaselineStore },
+    { provide: RescoreLedger, useClass: PostgresRescoreLedger },
+    {
+      provide: Rescorer,
+      inject: [SampleStore, Scorer, RescoreLedger],
+      useFactory: (samples: SampleStore, scorer: Scorer, ledger: RescoreLedger) =>
+        new Rescorer(samples, scorer, ledger),
+    },
+    {
+      provide: RateWatch,
+      inject: [AnswerLedger, RescoreLedger, DetectorStore],
+      useFactory: (answers: AnswerLedger, rescores: RescoreLedger, detectors: DetectorStore) =>
+        new RateWatch(answers, rescores, detectors),
+    },
+    {
+      provide: WindowWatch,
+      inject: [WindowStore, BaselineStore, DetectorStore, monitorsSettings.token],
+      useFactory: (
+        windows: WindowStore,
+        baselines: BaselineStore,
+        detectors: DetectorStore,
+        settings: MonitorsSettings,
+      ) => new WindowWatch(windows, baselines, detectors, settings),
+    },
+    {
+      provide: MonitorReconciler,
+      inject: [
+        ...[ModelStore, ChampionHistory, FindingStore, DetectorStore, RescoreLedger],
+        ...[Rescorer, RateWatch, WindowWatch, UnitOfWork, Clock, monitorsSettings.token],
+      ],
+      useFactory: (
+        models: ModelStore,
+        history: ChampionHistory,
+        findings: FindingStore,
+        detectors: DetectorStore,
+        rescores: RescoreLedger,
+        rescorer: Rescorer,
+        rates: RateWatch,
+        windows: WindowWatch,
+        unitOfWork: UnitOfWork,
+        clock: Clock,
+        settings: MonitorsSettings,
+      ) =>
+        new MonitorReconciler(
+          { models, history },
+          { findings, detectors, rescores },
+          { rescorer, rates, windows },
+          unitOfWork,
+          clock,
+          settings,
+        ),
+    },
+  ],
+  exports: [FindingStore, RescoreLedger],
+})
+export class MonitorsModule implements OnModuleInit, OnApplicationBootstrap {
+  constructor(
+    private readonly queue: WorkQueue,
+    private readonly facts: FactBus,
+    private readonly models: ModelStore,
+    private readonly monitor: MonitorReconciler,
+  ) {}
+
+  onModuleInit(): void {
+    this.queue.register(this.monitor);
+    const look = (model: string): Promise<void> => this.queue.enqueue(MONITOR_KIND, model);
+    this.facts.subscribe(ModelApplied, 'monitors', (fact) => look(fact.data.model));
+    this.facts.subscribe(ChampionChanged, 'monitors', (fact) => look(fact.data.model));
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    for (const model of await this.models.list()) await this.queue.enqueue(MONITOR_KIND, model.id);
+  }
+}

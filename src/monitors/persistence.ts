@@ -1,0 +1,5 @@
+import type { Persistence } from '../platform/postgres/index.js';
+import { CreateMonitors1763700400000 } from './adapters/postgres/migrations/1763700400000-create-monitors.js';
+
+/** No entities: nothing of this stage is an aggregate. */
+export const monitorsPersistence: Persistence = { entities: [], migrations: [CreateMonitors1763700400000] };
