@@ -1,5 +1,4 @@
 import { Module, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
-import { ModuleRef } from '@nestjs/core';
 import { CandidateAccepted, CandidateStore } from '../candidates/index.js';
 import { CandidatesModule } from '../candidates/candidates.module.js';
 import { Clock, FactBus, UnitOfWork, WorkQueue } from '../kernel/index.js';
@@ -14,12 +13,14 @@ import { TriggersModule } from '../triggers/triggers.module.js';
 import { ExperimentsController } from './adapters/http/experiments.controller.js';
 import { PostgresExperimentStore } from './adapters/postgres/experiment-store.js';
 import { PostgresPairLog } from './adapters/postgres/pair-log.js';
+import { ExperimentEndings } from './experiment-endings.js';
 import { EXPERIMENT_KIND, ExperimentIntake } from './experiment-intake.js';
 import { ExperimentReconciler } from './experiment.reconciler.js';
-import { PairScorer } from './pair-scorer.js';
+import { PairEntry } from './pair-entry.js';
 import { ExperimentStore, PairLog, QualityAllowance } from './ports.js';
 import { experimentsSettings, type ExperimentsSettings } from './settings.js';
 
+/** `QualityAllowance` comes from promotions, which is downstream and therefore provides it globally. */
 @Module({
   imports: [ModelsModule, RoutesModule, TelemetryModule, TriggersModule, CandidatesModule],
   controllers: [ExperimentsController],
@@ -27,57 +28,65 @@ import { experimentsSettings, type ExperimentsSettings } from './settings.js';
     { provide: ExperimentStore, useClass: PostgresExperimentStore },
     { provide: PairLog, useClass: PostgresPairLog },
     {
-      provide: PairScorer,
-      inject: [AnswerLedger, SampleStore, Scorer, PairLog, Clock, experimentsSettings.token],
-      useFactory: (
-        answers: AnswerLedger,
-        samples: SampleStore,
-        scorer: Scorer,
-        log: PairLog,
-        clock: Clock,
-        settings: ExperimentsSettings,
-      ) => new PairScorer({ answers, samples, scorer, log, clock }, settings),
-    },
-    {
       provide: ExperimentIntake,
-      inject: [ExperimentStore, CandidateStore, ModelStore, ChampionHistory, ModuleRef, WorkQueue, UnitOfWork, Clock],
+      inject: [
+        ...[ExperimentStore, CandidateStore, ModelStore, ChampionHistory, QualityAllowance],
+        ...[WorkQueue, UnitOfWork, Clock],
+      ],
       useFactory: (
         experiments: ExperimentStore,
         candidates: CandidateStore,
         models: ModelStore,
         champions: ChampionHistory,
-        modules: ModuleRef,
+        allowance: QualityAllowance,
         queue: WorkQueue,
         unitOfWork: UnitOfWork,
         clock: Clock,
-      ) =>
-        new ExperimentIntake({
-          ...{ experiments, candidates, models, champions, queue, unitOfWork, clock },
-          // Implemented downstream, so it exists only once every module does.
-          allowance: () => modules.get(QualityAllowance, { strict: false }),
-        }),
+      ) => new ExperimentIntake({ experiments, candidates, models, champions, allowance, queue, unitOfWork, clock }),
+    },
+    {
+      provide: PairEntry,
+      inject: [PairLog, AnswerLedger, SampleStore, Scorer, ModelStore, Clock, experimentsSettings.token],
+      useFactory: (
+        log: PairLog,
+        ledger: AnswerLedger,
+        samples: SampleStore,
+        scorer: Scorer,
+        models: ModelStore,
+        clock: Clock,
+        settings: ExperimentsSettings,
+      ) => new PairEntry({ log, ledger, samples, scorer, models, clock }, settings),
+    },
+    {
+      provide: ExperimentEndings,
+      inject: [ExperimentStore, CandidateStore, RouteStore, ChangeLock, TriggerOutcomes, FactBus, UnitOfWork],
+      useFactory: (
+        experiments: ExperimentStore,
+        candidates: CandidateStore,
+        routes: RouteStore,
+        lock: ChangeLock,
+        outcomes: TriggerOutcomes,
+        facts: FactBus,
+        unitOfWork: UnitOfWork,
+      ) => new ExperimentEndings({ experiments, candidates, routes, lock, outcomes, facts, unitOfWork }),
     },
     {
       provide: ExperimentReconciler,
       inject: [
-        ...[ExperimentStore, PairScorer, CandidateStore, ChampionHistory, ChangeLock, RouteStore],
-        ...[TriggerOutcomes, FactBus, UnitOfWork, Clock],
+        ...[ExperimentStore, ChampionHistory, RouteStore, ChangeLock, PairEntry, ExperimentEndings, Clock],
+        experimentsSettings.token,
       ],
       useFactory: (
         experiments: ExperimentStore,
-        scorer: PairScorer,
-        candidates: CandidateStore,
         champions: ChampionHistory,
-        lock: ChangeLock,
         routes: RouteStore,
-        outcomes: TriggerOutcomes,
-        facts: FactBus,
-        unitOfWork: UnitOfWork,
+        lock: ChangeLock,
+        entry: PairEntry,
+        endings: ExperimentEndings,
         clock: Clock,
+        settings: ExperimentsSettings,
       ) =>
-        new ExperimentReconciler(experiments, scorer, {
-          ...{ candidates, champions, lock, routes, outcomes, facts, unitOfWork, clock },
-        }),
+        new ExperimentReconciler(experiments, { champions, routes, lock }, entry, endings, clock, settings.passMs),
     },
   ],
   exports: [ExperimentStore],
@@ -93,9 +102,7 @@ export class ExperimentsModule implements OnModuleInit, OnApplicationBootstrap {
 
   onModuleInit(): void {
     this.queue.register(this.reconciler);
-    this.facts.subscribe(CandidateAccepted, 'experiments', async ({ data }) => {
-      await this.intake.fromCandidate(data.candidate);
-    });
+    this.facts.subscribe(CandidateAccepted, 'experiments', (fact) => this.intake.open(fact.data.candidate));
   }
 
   async onApplicationBootstrap(): Promise<void> {

@@ -1,2 +1,4 @@
+export * from './domain/betting.js';
+export * from './domain/enter-pairs.js';
 export * from './domain/experiment.js';
 export * from './ports.js';

@@ -1,19 +1,25 @@
 import { counter, gauge } from '../platform/observability/index.js';
 
-export const pairsCount = gauge({
-  name: 'ratchet_experiments_pairs',
-  help: 'Pairs that the running experiment of a model has judged.',
-  labels: ['model'],
+export const experimentsConcluded = counter({
+  name: 'ratchet_experiments_concluded_total',
+  help: 'Experiments that ended, by verdict.',
+  labels: ['model', 'verdict'],
+});
+
+export const pairsEntered = counter({
+  name: 'ratchet_experiments_entered_pairs_total',
+  help: 'Pairs that entered a test, by what decided which side was right.',
+  labels: ['model', 'truth'],
 });
 
 export const wealth = gauge({
   name: 'ratchet_experiments_wealth_ratio',
-  help: 'Wealth of the bets of the running experiment; it concludes at one divided by alpha.',
-  labels: ['model', 'bet'],
+  help: 'Wealth of the bets of the running experiment; a claim is proven at 1/alpha.',
+  labels: ['model', 'claim'],
 });
 
-export const concludedTotal = counter({
-  name: 'ratchet_experiments_concluded_total',
-  help: 'Experiments by their verdict.',
-  labels: ['verdict'],
+export const pairsSeen = gauge({
+  name: 'ratchet_experiments_test_pairs',
+  help: 'Pairs in the test of the running or last experiment.',
+  labels: ['model'],
 });

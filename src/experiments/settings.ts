@@ -4,12 +4,19 @@ import { settingsGroup, type SettingsOf } from '../platform/config/index.js';
 export const experimentsSettings = settingsGroup(
   'experiments',
   z.object({
-    labelGraceSeconds: z.coerce
+    unlabelledAfterSeconds: z.coerce
       .number()
       .min(0)
-      .default(15)
-      .describe('How old a mirrored request without a label must be before the reference judges it in the label’s place.'),
-    referenceBatch: z.coerce.number().int().min(1).default(128).describe('Requests the reference judges in one pass.'),
+      .default(5)
+      .describe('A pair without a label is judged by the reference after so many seconds (at most the label wait).'),
+    rescoreBatch: z.coerce
+      .number()
+      .int()
+      .min(1)
+      .default(256)
+      .describe('Largest number of pairs that the reference is asked about in one pass.'),
+    passMs: z.coerce.number().int().min(50).default(500).describe('Milliseconds between two passes over one experiment.'),
   }),
 );
+
 export type ExperimentsSettings = SettingsOf<typeof experimentsSettings>;

@@ -5,7 +5,7 @@ import { RequireRole, Summary } from '../../../platform/http/index.js';
 import type { Experiment } from '../../domain/experiment.js';
 import { ExperimentStore } from '../../ports.js';
 
-/** Experiments and where their tests stand. */
+/** Experiments are started and ended by the loop; people look. */
 @ApiTags('experiments')
 @Controller('api/v1')
 export class ExperimentsController {
@@ -22,7 +22,7 @@ export class ExperimentsController {
     return { items: await this.experiments.list(model) };
   }
 
-  @Summary('One experiment: its plan, its reading, its verdict.')
+  @Summary('One experiment with its plan, its reading and, once it ended, its verdict.')
   @RequireRole('viewer')
   @Get('experiments/:id')
   get(@Param('id') id: string): Promise<Experiment> {

@@ -13,23 +13,18 @@ export class PostgresExperimentStore extends ExperimentStore {
     super();
     this.table = new AggregateTable<Experiment>(db, 'experiments.experiment', 'experiment');
   }
-
   override find(id: string): Promise<Experiment | null> {
     return this.table.find(id);
   }
-
   override require(id: string): Promise<Experiment> {
     return this.table.require(id);
   }
-
   override list(model: string): Promise<Experiment[]> {
     return this.table.list({ model });
   }
-
   override listUnfinished(): Promise<Experiment[]> {
     return this.table.list({ phases: ['Waiting', 'Running'], limit: MOST_UNFINISHED });
   }
-
   override save(experiment: Experiment): Promise<Experiment> {
     return this.table.save(experiment);
   }

@@ -1,40 +1,38 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../../platform/postgres/index.js';
-import type { ScoredPair } from '../../domain/score-pairs.js';
+import type { EnteredPair } from '../../domain/enter-pairs.js';
 import { PairLog } from '../../ports.js';
 
-/** One experiment is reconciled by one process at a time, so the next sequence needs no lock. */
 @Injectable()
 export class PostgresPairLog extends PairLog {
   constructor(private readonly db: Database) {
     super();
   }
 
-  override async append(experiment: string, pairs: readonly ScoredPair[]): Promise<void> {
-    if (pairs.length === 0) return;
-    await this.db.query(
-      `INSERT INTO experiments.pair (experiment, request_id, sequence, difference, truth, at)
-       SELECT $1, fresh.request_id,
-         (SELECT COALESCE(max(sequence), 0) FROM experiments.pair WHERE experiment = $1) + fresh.place,
-         fresh.difference, fresh.truth, fresh.at
-       FROM unnest($2::text[], $3::smallint[], $4::text[], $5::timestamptz[])
-         WITH ORDINALITY AS fresh (request_id, difference, truth, at, place)
-       ON CONFLICT (experiment, request_id) DO NOTHING`,
-      [
-        experiment,
-        pairs.map(({ requestId }) => requestId),
-        pairs.map(({ difference }) => difference),
-        pairs.map(({ truth }) => truth),
-        pairs.map(({ at }) => at),
-      ],
+  override list(experiment: string): Promise<EnteredPair[]> {
+    return this.db.query<EnteredPair>(
+      `SELECT request_id AS "requestId", at, difference::int AS difference, truth
+       FROM experiments.entered_pair WHERE experiment = $1 ORDER BY position`,
+      [experiment],
     );
   }
 
-  override list(experiment: string): Promise<ScoredPair[]> {
-    return this.db.query<ScoredPair>(
-      `SELECT request_id AS "requestId", difference, truth, at FROM experiments.pair
-       WHERE experiment = $1 ORDER BY sequence`,
-      [experiment],
+  override async append(experiment: string, pairs: readonly EnteredPair[]): Promise<void> {
+    if (pairs.length === 0) return;
+    await this.db.query(
+      `INSERT INTO experiments.entered_pair (experiment, position, request_id, at, difference, truth)
+       SELECT $1, coalesce((SELECT max(position) FROM experiments.entered_pair WHERE experiment = $1), 0) + ordinality,
+              request_id, at, difference, truth
+       FROM unnest($2::text[], $3::timestamptz[], $4::smallint[], $5::text[])
+         WITH ORDINALITY AS pair (request_id, at, difference, truth, ordinality)
+       ON CONFLICT (experiment, request_id) DO NOTHING`,
+      [
+        experiment,
+        pairs.map((pair) => pair.requestId),
+        pairs.map((pair) => pair.at),
+        pairs.map((pair) => pair.difference),
+        pairs.map((pair) => pair.truth),
+      ],
     );
   }
 }

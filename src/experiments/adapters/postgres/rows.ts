@@ -2,16 +2,17 @@ import { Column, Entity, Index, PrimaryColumn } from 'typeorm';
 import { AggregateRow } from '../../../platform/postgres/index.js';
 
 @Entity({ schema: 'experiments', name: 'experiment' })
-@Index('experiment_model', ['model', 'createdAt'])
+@Index('experiment_by_model', ['model', 'createdAt'])
+@Index('experiment_by_phase', ['phase'])
 export class ExperimentRow extends AggregateRow {}
 
-@Entity({ schema: 'experiments', name: 'pair' })
-@Index('pair_order', ['experiment', 'sequence'], { unique: true })
-export class PairRow {
+@Entity({ schema: 'experiments', name: 'entered_pair' })
+@Index('entered_pair_once', ['experiment', 'requestId'], { unique: true })
+export class EnteredPairRow {
   @PrimaryColumn('text') experiment!: string;
-  @PrimaryColumn('text') requestId!: string;
-  @Column('bigint') sequence!: string;
+  @PrimaryColumn('integer') position!: number;
+  @Column('text') requestId!: string;
+  @Column('timestamptz') at!: Date;
   @Column('smallint') difference!: number;
   @Column('text') truth!: string;
-  @Column('timestamptz') at!: Date;
 }

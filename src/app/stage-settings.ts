@@ -1,0 +1,19 @@
+import { candidatesSettings } from '../candidates/settings.js';
+import { experimentsSettings } from '../experiments/settings.js';
+import { jobsSettings } from '../jobs/settings.js';
+import { modelsSettings } from '../models/settings.js';
+import { monitorsSettings } from '../monitors/settings.js';
+import type { SettingsGroup } from '../platform/config/index.js';
+import { servingSettings } from '../serving/settings.js';
+import { telemetrySettings } from '../telemetry/settings.js';
+
+/** What each stage lets an operator set, in the data's order. */
+export const STAGE_SETTINGS: readonly SettingsGroup[] = [
+  modelsSettings,
+  servingSettings,
+  telemetrySettings,
+  monitorsSettings,
+  jobsSettings,
+  candidatesSettings,
+  experimentsSettings,
+];
