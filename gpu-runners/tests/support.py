@@ -103,14 +103,14 @@ def _fit_head(model: onnx.ModelProto, width: int) -> None:
             tensor.CopyFrom(numpy_helper.from_array(solved.astype(np.float32), "head"))
 
 
-def table(rows: np.ndarray, labels: np.ndarray, labelled: int, stratum: str, prefix: str) -> pa.Table:
+def table(rows: np.ndarray, labels: np.ndarray, labelled: int, stratum: str, prefix: str, hour: int = 12) -> pa.Table:
     count = len(rows)
     flat = pa.array(np.ascontiguousarray(rows, dtype=np.float32).reshape(-1))
     known = [float(label) if position < labelled else None for position, label in enumerate(labels)]
     return pa.table(
         {
             "request_id": [f"{prefix}-{number}" for number in range(count)],
-            "at": pa.array([datetime(2026, 1, 1, tzinfo=timezone.utc)] * count, pa.timestamp("ms", "UTC")),
+            "at": pa.array([datetime(2026, 1, 1, hour, tzinfo=timezone.utc)] * count, pa.timestamp("ms", "UTC")),
             "version": ["sha256:" + "0" * 64] * count,
             "input": pa.FixedSizeListArray.from_arrays(flat, int(np.prod(rows.shape[1:]))),
             "prediction": pa.array(np.zeros(count)),

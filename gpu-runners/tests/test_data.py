@@ -14,6 +14,7 @@ def rows(fresh: int, older: int) -> Rows:
     count = fresh + older
     return Rows(
         request_id=tuple(f"r{number}" for number in range(count)),
+        at=np.zeros(count, np.int64),
         input=np.zeros((count, 1), np.float32),
         prediction=np.zeros(count),
         label=np.zeros(count),

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-import resource
 import signal
 import subprocess
+import sys
 import time
 from itertools import pairwise
 from pathlib import Path
@@ -72,25 +72,27 @@ def test_the_memory_limit_ends_it_with_five(tmp_path: Path) -> None:
     assert failure(tmp_path / "out")["code"] == "limit-exceeded"
 
 
-def test_a_full_disk_ends_it_with_five(tmp_path: Path) -> None:
-    job = write_job(tmp_path)
+SMALL_FILES = """
+import resource, signal, sys
+from pathlib import Path
+from ratchet_runners.execution.output import Output
+from ratchet_runners.faults import LimitExceeded
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1000, 1000))
+output = Output(Path(sys.argv[1]))
+try:
+    output.write("candidate.onnx", bytes(5000))
+except LimitExceeded as fault:
+    output.fail(fault)
+    raise SystemExit(fault.exit_code)
+"""
 
-    def small_files_only() -> None:
-        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-        resource.setrlimit(resource.RLIMIT_FSIZE, (9000, 9000))
 
-    done = subprocess.run(
-        command("run", job, "--output", tmp_path / "out"),
-        env=environment(TMPDIR="/dev/shm") if Path("/dev/shm").is_dir() else environment(),
-        preexec_fn=small_files_only,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode in (4, 5), done.stderr
-    assert not (tmp_path / "out" / "report.json").exists()
-    assert not (tmp_path / "out" / "candidate.onnx").exists()
+def test_a_full_disk_is_told_and_leaves_no_half_file(tmp_path: Path) -> None:
+    done = subprocess.run([sys.executable, "-c", SMALL_FILES, tmp_path], env=environment(), check=False)
+    assert done.returncode == 5
+    assert "No space is left" in failure(tmp_path)["message"]
+    assert [path.name for path in tmp_path.iterdir()] == ["error.json"]
 
 
 def test_a_heartbeat_comes_at_least_every_second(tmp_path: Path) -> None:

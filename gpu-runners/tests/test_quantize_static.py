@@ -102,6 +102,17 @@ def test_a_recalibration_serves_the_present_first(tmp_path: Path) -> None:
     assert json.dumps(figures)  # finite numbers only
 
 
+def test_the_newest_rows_give_the_ranges(tmp_path: Path) -> None:
+    """Some rows from before the shift are still among the fresh ones: they must not spoil the ranges."""
+    rows, labels = images(600, 2)
+    before = table(rows[:100], labels[:100], 100, "fresh", "b", hour=11)
+    after = table(rows[100:] / 20, labels[100:], 500, "fresh", "a", hour=12)
+    write_table(pa.concat_tables([before, after]), tmp_path / "train.arrow")
+    job = write_job(tmp_path, data__train__rows=600, parameters={"calibrationRows": 256})
+    assert run(job, tmp_path / "out").returncode == 0
+    assert report(tmp_path / "out")["figures"]["agreement"] >= 0.9
+
+
 def test_a_model_without_weights_gives_no_candidate(tmp_path: Path) -> None:
     from onnx import helper
 

@@ -19,6 +19,7 @@ Floats = npt.NDArray[np.float32]
 Doubles = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.intp]
+Times = npt.NDArray[np.int64]
 
 #: Above this share of rows that are not finite the source is broken, not the odd request.
 LARGEST_BROKEN_SHARE = 0.1
@@ -29,6 +30,8 @@ class Rows:
     """Sampled requests in the order of the file. `label` is NaN where none has arrived."""
 
     request_id: tuple[str, ...]
+    #: Milliseconds since 1970.
+    at: Times
     input: Floats
     prediction: Doubles
     label: Doubles
@@ -45,6 +48,7 @@ class Rows:
     def take(self, indices: Indices) -> Rows:
         return Rows(
             tuple(self.request_id[index] for index in indices),
+            self.at[indices],
             self.input[indices],
             self.prediction[indices],
             self.label[indices],
@@ -86,7 +90,7 @@ def _table(path: Path) -> Any:
 
 
 def _column_faults(table: Any, width: int) -> list[str]:
-    needed = ("request_id", "input", "prediction", "label", "stratum")
+    needed = ("request_id", "at", "input", "prediction", "label", "stratum")
     faults = [f"column {name} is missing" for name in needed if name not in table.column_names]
     if "input" in table.column_names:
         kind = table.schema.field("input").type
@@ -94,6 +98,8 @@ def _column_faults(table: Any, width: int) -> list[str]:
             faults.append(f"column input is {kind}, not a fixed-size list of float32")
         elif kind.list_size != width:
             faults.append(f"column input has {kind.list_size} numbers a row, the model takes {width}")
+    if "at" in table.column_names and not pa.types.is_timestamp(table.schema.field("at").type):
+        faults.append(f"column at is {table.schema.field('at').type}, not a timestamp")
     for name in ("prediction", "label"):
         if name in table.column_names and not pa.types.is_floating(table.schema.field(name).type):
             faults.append(f"column {name} is {table.schema.field(name).type}, not float64")
@@ -110,11 +116,17 @@ def _rows(table: Any, contract: ModelContract) -> Rows:
     stratum = table.column("stratum").to_pylist()
     return Rows(
         request_id=tuple(str(name) for name in table.column("request_id").to_pylist()),
+        at=_milliseconds(table),
         input=values.reshape(len(table), *contract.input.shape[1:]),
         prediction=_doubles(table, "prediction"),
         label=_doubles(table, "label"),
         replay=np.array([str(name or "").startswith("replay") for name in stratum], dtype=np.bool_),
     )
+
+
+def _milliseconds(table: Any) -> Times:
+    values = table.column("at").cast(pa.timestamp("ms", "UTC"), safe=False).cast(pa.int64()).to_pylist()
+    return np.array([0 if value is None else value for value in values], dtype=np.int64)
 
 
 def _doubles(table: Any, name: str) -> Doubles:
@@ -141,5 +153,7 @@ def _usable(rows: Rows, contract: ModelContract, requested: int) -> tuple[Rows, 
         wrong = rows.labelled & ((label < 0) | (label >= task.classes) | (label != np.floor(np.nan_to_num(label))))
         if wrong.any():
             notes.append(f"{int(wrong.sum())} labels were dropped: they name no class of the model")
-            rows = Rows(rows.request_id, rows.input, rows.prediction, np.where(wrong, np.nan, label), rows.replay)
+            rows = Rows(
+                rows.request_id, rows.at, rows.input, rows.prediction, np.where(wrong, np.nan, label), rows.replay
+            )
     return rows, notes

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import onnx
 
 from ratchet_runners.data.rows import Indices
@@ -26,7 +27,9 @@ def quantize_static(config: QuantizeStatic, model: onnx.ModelProto, bench: Workb
 
     @throws DataUnusable, ModelUnusable
     """
-    chosen = with_replay(bench.rows, bench.split.train, config.calibration_rows, config.replay_share)
+    # The newest rows are the likeliest to be what will be served; the split's own order decides between equals.
+    newest = bench.split.train[np.argsort(-bench.rows.at[bench.split.train], kind="stable")]
+    chosen = with_replay(bench.rows, newest, config.calibration_rows, config.replay_share)
     if len(chosen) < config.minimum_rows:
         raise DataUnusable(f"Calibration needs at least {config.minimum_rows} rows, there are {len(chosen)}")
     rows = bench.rows.input[chosen]
