@@ -21,7 +21,11 @@ export class ExperimentReconciler implements Reconciler {
 
   constructor(
     private readonly experiments: ExperimentStore,
-    private readonly seen: { readonly champions: ChampionHistory; readonly routes: RouteStore; readonly lock: ChangeLock },
+    private readonly seen: {
+      readonly champions: ChampionHistory;
+      readonly routes: RouteStore;
+      readonly lock: ChangeLock;
+    },
     private readonly entry: PairEntry,
     private readonly endings: ExperimentEndings,
     private readonly clock: Clock,

@@ -85,8 +85,7 @@ import { experimentsSettings, type ExperimentsSettings } from './settings.js';
         endings: ExperimentEndings,
         clock: Clock,
         settings: ExperimentsSettings,
-      ) =>
-        new ExperimentReconciler(experiments, { champions, routes, lock }, entry, endings, clock, settings.passMs),
+      ) => new ExperimentReconciler(experiments, { champions, routes, lock }, entry, endings, clock, settings.passMs),
     },
   ],
   exports: [ExperimentStore],

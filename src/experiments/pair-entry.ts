@@ -6,6 +6,9 @@ import { type EnteredPair, judgePair, pickEntrants } from './domain/enter-pairs.
 import type { Experiment } from './domain/experiment.js';
 import type { PairLog } from './ports.js';
 
+/** Inputs are looked up for the newest so many requests: the sample is bounded, and older inputs leave it first. */
+const MOST_LOOKED_UP = 5_000;
+
 /** What one pass let into the test. */
 export interface Entry {
   /** All pairs of the test, in the order of entry. */
@@ -34,18 +37,19 @@ export class PairEntry {
     const { log, ledger, models, clock } = this.parts;
     const before = await log.list(id);
     const { telemetry } = (await models.require(model)).spec;
+    const room = spec.maxSamples - before.length;
     const entrants = pickEntrants(
       await ledger.pairs(model, spec.champion, spec.candidateVersion, startedAt),
       new Set(before.map((pair) => pair.requestId)),
       {
         truth: spec.truth,
-        room: spec.maxSamples - before.length,
+        room,
         unlabelledAfterMs: 1000 * Math.min(this.options.unlabelledAfterSeconds, telemetry.labelWaitSeconds),
-        rescoreBatch: this.options.rescoreBatch,
         now: clock.now(),
       },
     );
-    const { judged, fault } = await this.askReference(model, spec.reference, entrants.unlabelled);
+    const asked = Math.min(this.options.rescoreBatch, room - entrants.labelled.length);
+    const { judged, fault } = await this.askReference(model, spec.reference, entrants.unlabelled, asked);
     const entered = [...entrants.labelled, ...judged];
     await log.append(id, entered);
     return { pairs: [...before, ...entered], entered, fault };
@@ -56,13 +60,15 @@ export class PairEntry {
     model: string,
     reference: Experiment['spec']['reference'],
     pairs: readonly PairedAnswer[],
+    limit: number,
   ): Promise<{ judged: EnteredPair[]; fault: string | null }> {
-    if (pairs.length === 0) return { judged: [], fault: null };
+    if (pairs.length === 0 || limit <= 0) return { judged: [], fault: null };
     const inputs = await this.parts.samples.inputs(
       model,
-      pairs.map((pair) => pair.requestId),
+      pairs.slice(-MOST_LOOKED_UP).map((pair) => pair.requestId),
     );
-    const kept = pairs.filter((pair) => inputs.has(pair.requestId));
+    // The limit comes after: requests whose input was not kept must not stand in the way of the others for ever.
+    const kept = pairs.filter((pair) => inputs.has(pair.requestId)).slice(0, limit);
     if (kept.length === 0) return { judged: [], fault: null };
     try {
       const answers = await this.parts.scorer.score(model, reference, concatenated(kept, inputs), kept.length);

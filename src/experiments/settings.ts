@@ -15,7 +15,12 @@ export const experimentsSettings = settingsGroup(
       .min(1)
       .default(256)
       .describe('Largest number of pairs that the reference is asked about in one pass.'),
-    passMs: z.coerce.number().int().min(50).default(500).describe('Milliseconds between two passes over one experiment.'),
+    passMs: z.coerce
+      .number()
+      .int()
+      .min(50)
+      .default(500)
+      .describe('Milliseconds between two passes over one experiment.'),
   }),
 );
 

@@ -39,7 +39,11 @@ describe('advanceExperiment', () => {
     ['goes on while nothing is proven', seen({ pairs: somePairs(50, 0) }), 'Running'],
     ['is blind when no pair came in time', seen({ now: seconds(3_600) }), 'BLIND'],
     ['stays undecided when time is over', seen({ pairs: somePairs(50, 0), now: seconds(3_600) }), 'UNDECIDED'],
-    ['is invalid when the champion has changed, whatever the pairs say', seen({ pairs: somePairs(400, 0), championNow: OTHER }), 'INVALID'],
+    [
+      'is invalid when the champion has changed, whatever the pairs say',
+      seen({ pairs: somePairs(400, 0), championNow: OTHER }),
+      'INVALID',
+    ],
   ])('a running one %s', (_, observation, expected) => {
     expect(verdictOf(advanceExperiment(running(), observation))).toBe(expected);
   });
@@ -55,7 +59,9 @@ describe('advanceExperiment', () => {
       championNow: digests,
       stableNow: digests,
       locked: fc.boolean(),
-      pairs: fc.tuple(fc.nat(500), fc.constantFrom<(-1 | 0 | 1)[]>(-1, 0, 1)).map(([n, difference]) => somePairs(n, difference)),
+      pairs: fc
+        .tuple(fc.nat(500), fc.constantFrom<(-1 | 0 | 1)[]>(-1, 0, 1))
+        .map(([n, difference]) => somePairs(n, difference)),
       now: fc.nat(5_000).map(seconds),
     });
     fc.assert(
@@ -63,7 +69,9 @@ describe('advanceExperiment', () => {
         let experiment = waiting();
         for (const each of observations) {
           const next = advanceExperiment(experiment, each);
-          expect(mayFollow<ExperimentStatus['phase']>(EXPERIMENT_TRANSITIONS, experiment.status.phase, next.phase)).toBe(true);
+          expect(
+            mayFollow<ExperimentStatus['phase']>(EXPERIMENT_TRANSITIONS, experiment.status.phase, next.phase),
+          ).toBe(true);
           expect(advanceExperiment({ ...experiment, status: next }, each).phase).toBeDefined();
           if (next.phase === 'Concluded' && next.verdict === 'PASS') expect(next.reading.pairs).toBeGreaterThan(0);
           experiment = { ...experiment, status: next };

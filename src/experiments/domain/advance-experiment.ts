@@ -30,7 +30,8 @@ export function invalidity(experiment: Experiment, championNow: Digest | null): 
   if (championNow !== null && championNow !== spec.champion) {
     return 'the champion has changed since the candidate was evaluated against it';
   }
-  if (spec.margin <= 0) return 'the quality budget against this reference is used up: no loss is small enough to be tested';
+  if (spec.margin <= 0)
+    return 'the quality budget against this reference is used up: no loss is small enough to be tested';
   return null;
 }
 
@@ -61,7 +62,10 @@ function fromWaiting(experiment: Experiment, seen: ExperimentObservation): Exper
 
 function fromRunning(experiment: Experiment, startedAt: Date, seen: ExperimentObservation): ExperimentStatus {
   const { spec } = experiment;
-  const { reading: bets, proven } = playBets(seen.pairs.map((pair) => pair.difference), spec);
+  const { reading: bets, proven } = playBets(
+    seen.pairs.map((pair) => pair.difference),
+    spec,
+  );
   const reading: ExperimentReading = { ...bets, newestAt: newest(seen.pairs.slice(0, bets.pairs)) };
   const end = (verdict: 'PASS' | 'FAIL' | 'UNDECIDED' | 'BLIND' | 'INVALID', reason: string) =>
     conclude(startedAt, seen.now, verdict, reason, reading);
@@ -73,7 +77,8 @@ function fromRunning(experiment: Experiment, startedAt: Date, seen: ExperimentOb
   if (reading.pairs >= spec.maxSamples) {
     return end('UNDECIDED', `nothing was proven within ${spec.maxSamples} pairs, so the champion stays: ${loss}`);
   }
-  if (seen.now.getTime() - startedAt.getTime() < spec.maxSeconds * 1000) return { phase: 'Running', startedAt, reading };
+  if (seen.now.getTime() - startedAt.getTime() < spec.maxSeconds * 1000)
+    return { phase: 'Running', startedAt, reading };
   return reading.pairs === 0
     ? end('BLIND', `no request could be judged within ${spec.maxSeconds} s, which says nothing about the candidate`)
     : end('UNDECIDED', `nothing was proven within ${spec.maxSeconds} s, so the champion stays: ${loss}`);

@@ -71,14 +71,7 @@ export function playBets(differences: Iterable<Difference>, plan: BettingPlan): 
 }
 
 /** λ for the next pair from the past only; `side` 1 bets that the candidate is no worse, −1 that it is worse. */
-function bet(
-  pairs: number,
-  sum: number,
-  discordant: number,
-  margin: number,
-  side: 1 | -1,
-  priorMean: number,
-): number {
+function bet(pairs: number, sum: number, discordant: number, margin: number, side: 1 | -1, priorMean: number): number {
   const mean = (MEAN_WEIGHT * priorMean + sum) / (MEAN_WEIGHT + pairs);
   const gain = side * (mean + margin);
   if (gain <= 0) return 0;

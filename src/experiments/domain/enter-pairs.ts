@@ -12,16 +12,17 @@ export interface EnteredPair {
   readonly truth: 'label' | 'reference';
 }
 
-/** Who may enter now: the labelled at once, the unlabelled only after the reference has answered them too. */
+/** Who may enter now. */
 export interface Entrants {
   readonly labelled: readonly EnteredPair[];
+  /** Those that have waited long enough for a label; they enter when the reference has answered them too, if there is room. */
   readonly unlabelled: readonly PairedAnswer[];
 }
 
 /**
  * Picks the pairs that enter the test in this pass, in their order. Nothing here looks at what the two sides answered, so
  * order and membership are settled before the outcomes are: labelled pairs in the ledger's order, then those that
- * have waited `unlabelledAfterMs` for a label in vain, oldest first. At most `room` in total.
+ * have waited `unlabelledAfterMs` for a label in vain, oldest first. At most `room` labelled ones.
  */
 export function pickEntrants(
   pairs: readonly PairedAnswer[],
@@ -30,8 +31,6 @@ export function pickEntrants(
     readonly truth: ExperimentSpec['truth'];
     readonly room: number;
     readonly unlabelledAfterMs: number;
-    /** Largest number of pairs that the reference is asked about in one pass. */
-    readonly rescoreBatch: number;
     readonly now: Date;
   },
 ): Entrants {
@@ -43,8 +42,7 @@ export function pickEntrants(
     if (pair.label !== null) labelled.push(judgePair(pair, pair.label, 'label'));
     else if (options.truth === 'labels-or-reference' && pair.at.getTime() <= due) unlabelled.push(pair);
   }
-  const taken = labelled.slice(0, Math.max(0, options.room));
-  return { labelled: taken, unlabelled: unlabelled.slice(0, Math.min(options.rescoreBatch, options.room - taken.length)) };
+  return { labelled: labelled.slice(0, Math.max(0, options.room)), unlabelled };
 }
 
 /** right(candidate) − right(champion), where right means equal to the truth. */

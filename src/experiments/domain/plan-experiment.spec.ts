@@ -38,7 +38,9 @@ describe('planExperiment', () => {
   });
 
   it('trusts labels only when the world has changed', () => {
-    expect(planExperiment(inputs({ candidate: pendingCandidate({ cause: 'world-changed' }) })).spec.truth).toBe('labels');
+    expect(planExperiment(inputs({ candidate: pendingCandidate({ cause: 'world-changed' }) })).spec.truth).toBe(
+      'labels',
+    );
   });
 
   it('trusts labels only when the candidate has another reference than the champion', () => {
@@ -47,6 +49,9 @@ describe('planExperiment', () => {
 
   it('trusts the reference for a candidate that was submitted by hand', () => {
     const candidate = pendingCandidate({ cause: 'manual', trigger: null, job: null, submittedBy: 'ann' }, 'digits-m1');
-    expect(planExperiment(inputs({ candidate }))).toMatchObject({ id: 'digits-m1-x', spec: { truth: 'labels-or-reference' } });
+    expect(planExperiment(inputs({ candidate }))).toMatchObject({
+      id: 'digits-m1-x',
+      spec: { truth: 'labels-or-reference' },
+    });
   });
 });

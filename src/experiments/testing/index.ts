@@ -1,9 +1,16 @@
-import { type Digest, NotFound, RevisionConflict } from '../../kernel/index.js';
-import { AnswerLedger, type LabelledAnswer, type PairedAnswer } from '../../telemetry/index.js';
+import { type Digest, NotFound, RatchetError, RevisionConflict } from '../../kernel/index.js';
+import { Scorer } from '../../serving/index.js';
+import {
+  AnswerLedger,
+  type LabelledAnswer,
+  type PairedAnswer,
+  SampleStore,
+  type Snapshot,
+} from '../../telemetry/index.js';
 import type { Difference } from '../domain/betting.js';
 import type { EnteredPair } from '../domain/enter-pairs.js';
 import type { Experiment, ExperimentSpec, ExperimentStatus } from '../domain/experiment.js';
-import { ExperimentStore, PairLog } from '../ports.js';
+import { ExperimentStore, PairLog, QualityAllowance } from '../ports.js';
 
 export const T0 = new Date('2026-01-01T00:00:00.000Z');
 
@@ -42,6 +49,7 @@ export function somePairs(count: number, difference: Difference): EnteredPair[] 
 export class FakeExperimentStore extends ExperimentStore {
   readonly experiments = new Map<string, Experiment>();
   saves = 0;
+  failNextSave = false;
 
   override async find(id: string) {
     return this.experiments.get(id) ?? null;
@@ -61,6 +69,10 @@ export class FakeExperimentStore extends ExperimentStore {
     const stored = this.experiments.get(experiment.id);
     if (experiment.revision === 0 && stored !== undefined) return stored;
     if (experiment.revision !== (stored?.revision ?? 0)) throw new RevisionConflict('experiment', experiment.id);
+    if (this.failNextSave) {
+      this.failNextSave = false;
+      throw new Error('the process died');
+    }
     this.saves += 1;
     const saved = { ...experiment, revision: experiment.revision + 1 };
     this.experiments.set(saved.id, saved);
@@ -87,5 +99,56 @@ export class FakeAnswerLedger extends AnswerLedger {
   }
   override async pairs() {
     return this.answers;
+  }
+}
+
+/** One request that champion and candidate both answered. */
+export function aPair(
+  requestId: string,
+  champion: number,
+  candidate: number,
+  label: number | null,
+  at: Date = T0,
+): PairedAnswer {
+  return { requestId, at, champion, candidate, label };
+}
+
+/** Keeps the input of every request that `keeps` says. */
+export class FakeInputs extends SampleStore {
+  keeps = (_requestId: string): boolean => true;
+  override async after() {
+    return [];
+  }
+  override async inputs(_model: string, requestIds: readonly string[]) {
+    return new Map(requestIds.filter((id) => this.keeps(id)).map((id) => [id, new Float32Array([1, 2])]));
+  }
+  override async labels() {
+    return new Map<string, number>();
+  }
+  override async count() {
+    return { rows: 0, labelled: 0 };
+  }
+  override async snapshot(): Promise<Snapshot> {
+    throw new Error('an experiment freezes no samples');
+  }
+}
+
+class ReferenceAway extends RatchetError {
+  readonly code = 'unavailable';
+}
+
+/** Answers class 1 to everything, unless it is away. */
+export class FakeScorer extends Scorer {
+  away = false;
+  override async score(_model: string, _digest: Digest, _inputs: Float32Array, rows: number) {
+    if (this.away) throw new ReferenceAway('the reference is away');
+    return Array.from({ length: rows }, () => ({ prediction: 1, confidence: 1 }));
+  }
+}
+
+export class FakeAllowance extends QualityAllowance {
+  left = 0.02;
+  override async remaining() {
+    return this.left;
   }
 }
