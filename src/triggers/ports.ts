@@ -15,4 +15,19 @@ export abstract class TriggerStore {
 export abstract class TriggerOutcomes {
   /** Resolves an open trigger and publishes `TriggerResolved`; no-op when it is resolved already. Joins the unit of work. */
   abstract resolve(trigger: string, outcome: TriggerOutcome, detail: string): Promise<void>;
+  /**
+   * States how much runner time the trigger has used so far, all attempts together; the daily budget counts it.
+   * Idempotent: the largest figure stays. Joins the unit of work.
+   */
+  charge?(trigger: string, runnerSeconds: number): Promise<void>;
+}
+
+/** Runner time by trigger, and the lock under which triggers of a model are opened. */
+export abstract class TriggerLedger {
+  /** Until the unit of work ends nobody else opens a trigger of this model. Throws outside a unit of work. */
+  abstract exclusively(model: string): Promise<void>;
+  /** The largest figure of a trigger stays. */
+  abstract charge(trigger: string, model: string, runnerSeconds: number, at: Date): Promise<void>;
+  /** Seconds of triggers that were charged at or after `since`. */
+  abstract spent(model: string, since: Date): Promise<number>;
 }

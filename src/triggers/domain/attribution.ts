@@ -1,0 +1,149 @@
+import {
+  type Finding,
+  type MonitorName,
+  type RateLevel,
+  type RescoreTally,
+  TOLERATED_RATE,
+  wilson,
+} from '../../monitors/index.js';
+import { DECISION_TABLE, type DecisionRow, type Signals } from './decision-table.js';
+import type { Cause } from './trigger.js';
+
+/** Labelled re-scored answers since the change below which nothing is said about the reference. */
+const LEAST_LABELLED = 30;
+/** Two-sided 99 %: the reference is looked at again and again until it is known. */
+const Z_WORSE = 2.576;
+/** One-sided 95 %. */
+const Z_FINE = 1.645;
+const LEAST_SLACK = 0.03;
+const MOST_SLACK = 0.1;
+
+/** What is known beside the findings. */
+export interface Situation {
+  readonly now: Date;
+  /** No compressed version serves. */
+  readonly championIsReference: boolean;
+  /** Samples kept of this model's traffic. */
+  readonly samples: number;
+  readonly minimumSamples: number;
+  /** How long labels may take before one decides without them. */
+  readonly labelPatienceSeconds: number;
+  /** Champion and reference on the same requests since the estimated change; null when nothing changed. */
+  readonly sinceChange: RescoreTally | null;
+  /** Every remedy for a missing compressed champion was tried without success. */
+  readonly compressionExhausted: boolean;
+}
+
+export interface Attribution {
+  readonly cause: Cause | 'unclear' | 'none';
+  readonly reasons: readonly string[];
+  /** The row of the decision table that matched. */
+  readonly row: string;
+}
+
+/** The finding whose change point tells since when samples show what happened: fidelity first, because it is known soonest. */
+export function leadingAlarm(findings: readonly Finding[]): Finding | null {
+  return alarmOf(findings, 'fidelity') ?? alarmOf(findings, 'accuracy') ?? null;
+}
+
+/**
+ * Which cause the findings speak for. Pure and total: the first matching row of `DECISION_TABLE`.
+ *
+ * Labels are late, so fidelity alarms before the reference's accuracy on the changed traffic can be known. Only labelled
+ * answers since the estimated change say anything about the reference then; until there are enough the answer is
+ * `unclear`.
+ */
+export function attribute(findings: readonly Finding[], situation: Situation): Attribution {
+  const { signals, notes } = readSignals(findings, situation);
+  const row = DECISION_TABLE.find((candidate) => matches(candidate, signals));
+  // The last row of the table has no condition.
+  if (row === undefined) throw new TypeError('The decision table has no row for this.');
+  return { cause: row.cause, row: row.name, reasons: [row.because, ...notes] };
+}
+
+function matches(row: DecisionRow, signals: Signals): boolean {
+  return Object.entries(row.when).every(([key, wanted]) => signals[key as keyof Signals] === wanted);
+}
+
+/** The findings as the table's columns, with a sentence for each that alarms and one about the reference. */
+export function readSignals(
+  findings: readonly Finding[],
+  situation: Situation,
+): { readonly signals: Signals; readonly notes: readonly string[] } {
+  const state = (monitor: MonitorName) => findings.find((finding) => finding.monitor === monitor)?.state ?? 'undecided';
+  const leading = leadingAlarm(findings);
+  const reference = leading === null ? REFERENCE_UNASKED : judgeReference(findings, leading, situation);
+  const fidelity = alarmOf(findings, 'fidelity');
+  const waited = fidelity === undefined ? 0 : (situation.now.getTime() - fidelity.since.getTime()) / 1000;
+  const signals: Signals = {
+    champion: situation.championIsReference ? 'reference' : 'compressed',
+    samples: situation.samples >= situation.minimumSamples ? 'enough' : 'few',
+    ladder: situation.compressionExhausted ? 'exhausted' : 'open',
+    accuracy: state('accuracy'),
+    fidelity: state('fidelity'),
+    reference: reference.verdict,
+    gap: reference.gap,
+    labels: waited > situation.labelPatienceSeconds ? 'overdue' : 'awaited',
+    inputDrift: state('input-drift'),
+    latency: state('latency'),
+    errors: state('errors'),
+  };
+  const alarms = findings
+    .filter((finding) => finding.state === 'alarm')
+    .map((finding) => `${finding.monitor}: ${finding.explanation}`);
+  return { signals, notes: reference.note === null ? alarms : [...alarms, reference.note] };
+}
+
+interface ReferenceJudgement {
+  readonly verdict: Signals['reference'];
+  readonly gap: Signals['gap'];
+  readonly note: string | null;
+}
+
+const REFERENCE_UNASKED: ReferenceJudgement = { verdict: 'unknown', gap: 'none', note: null };
+
+/**
+ * How right the reference is on the traffic since the change.
+ * Worse: its own monitor alarms, or the 99 % Wilson lower bound is above what is tolerated.
+ * Fine: neither, and the one-sided 95 % upper bound is within the tolerated rate and half of what the champion lost
+ * (3 to 10 points), so that the reference cannot explain the loss.
+ */
+function judgeReference(findings: readonly Finding[], leading: Finding, situation: Situation): ReferenceJudgement {
+  const own = findings.find((finding) => finding.monitor === 'reference-accuracy');
+  const limit = toleratedBy(own);
+  const tally = situation.sinceChange;
+  const labelled = tally?.labelled ?? 0;
+  const level = tally === null ? null : wilson(tally.referenceErrors, labelled, Z_WORSE);
+  const note =
+    level === null
+      ? 'reference: no labelled answer since the change says how right it is.'
+      : `reference: ${percent(level.value)} wrong on ${labelled} labelled answers since the change, ${limit === null ? 'unknown' : percent(limit)} is tolerated.`;
+  const gap = gapOf(tally);
+  if (own?.state === 'alarm') return { verdict: 'worse', gap, note };
+  if (tally === null || level === null || limit === null || labelled < LEAST_LABELLED)
+    return { verdict: 'unknown', gap, note };
+  if (level.lower > limit) return { verdict: 'worse', gap, note };
+  const upper = (wilson(tally.referenceErrors, labelled, Z_FINE) as RateLevel).upper;
+  const lost = (leading.level?.value ?? 0) - (toleratedBy(leading) ?? 0);
+  const slack = Math.min(MOST_SLACK, Math.max(LEAST_SLACK, lost / 2));
+  return { verdict: upper <= limit + slack ? 'fine' : 'unknown', gap, note };
+}
+
+function gapOf(tally: RescoreTally | null): Signals['gap'] {
+  if (tally === null) return 'none';
+  const champion = wilson(tally.championErrors, tally.labelled);
+  const reference = wilson(tally.referenceErrors, tally.labelled);
+  return champion !== null && reference !== null && champion.lower > reference.upper ? 'proven' : 'none';
+}
+
+function toleratedBy(finding: Finding | undefined): number | null {
+  return finding?.evidence.find((evidence) => evidence.name === TOLERATED_RATE)?.value ?? null;
+}
+
+function alarmOf(findings: readonly Finding[], monitor: MonitorName): Finding | undefined {
+  return findings.find((finding) => finding.monitor === monitor && finding.state === 'alarm');
+}
+
+function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
+}

@@ -1,0 +1,46 @@
+import { type AuditLog, type Clock, type FactBus, type UnitOfWork, withStatus } from '../kernel/index.js';
+import { type TriggerOutcome, TriggerResolved } from './domain/trigger.js';
+import { resolvedTotal } from './metrics.js';
+import { type TriggerLedger, TriggerOutcomes, type TriggerStore } from './ports.js';
+
+/** Takes from the stages downstream what became of a trigger and what it cost. */
+export class TriggerEndings extends TriggerOutcomes {
+  constructor(
+    private readonly ports: {
+      readonly triggers: TriggerStore;
+      readonly ledger: TriggerLedger;
+      readonly unitOfWork: UnitOfWork;
+      readonly facts: FactBus;
+      readonly audit: AuditLog;
+      readonly clock: Clock;
+    },
+  ) {
+    super();
+  }
+
+  override async resolve(id: string, outcome: TriggerOutcome, detail: string): Promise<void> {
+    const { triggers, unitOfWork, facts, audit, clock } = this.ports;
+    const resolved = await unitOfWork.run(async () => {
+      const trigger = await triggers.require(id);
+      if (trigger.status.phase !== 'Open') return null;
+      await triggers.save(withStatus(trigger, { phase: 'Resolved', outcome, detail, at: clock.now() }));
+      await facts.publish(TriggerResolved, { trigger: id, model: trigger.model, outcome });
+      await audit.append({
+        actor: 'system:triggers',
+        role: 'system',
+        action: 'triggers.resolve',
+        subject: `trigger/${id}`,
+        reason: detail,
+        detail: { outcome },
+      });
+      return trigger;
+    });
+    if (resolved !== null) resolvedTotal.inc({ model: resolved.model, cause: resolved.spec.cause, outcome });
+  }
+
+  override async charge(id: string, runnerSeconds: number): Promise<void> {
+    const { triggers, ledger, clock } = this.ports;
+    const { model } = await triggers.require(id);
+    await ledger.charge(id, model, runnerSeconds, clock.now());
+  }
+}

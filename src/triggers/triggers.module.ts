@@ -1,0 +1,104 @@
+import { Module, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
+import { AuditLog, Clock, FactBus, UnitOfWork, WorkQueue } from '../kernel/index.js';
+import { ChampionChanged, ChampionHistory, ChangeLock, ModelApplied, ModelStore } from '../models/index.js';
+import { ModelsModule } from '../models/models.module.js';
+import { FindingChanged, FindingStore, RescoreLedger } from '../monitors/index.js';
+import { MonitorsModule } from '../monitors/monitors.module.js';
+import { SampleStore } from '../telemetry/index.js';
+import { TelemetryModule } from '../telemetry/telemetry.module.js';
+import { TriggersController } from './adapters/http/triggers.controller.js';
+import { PostgresTriggerLedger } from './adapters/postgres/postgres-trigger-ledger.js';
+import { PostgresTriggerStore } from './adapters/postgres/postgres-trigger-store.js';
+import { TriggerResolved } from './domain/trigger.js';
+import { TriggerLedger, TriggerOutcomes, TriggerStore } from './ports.js';
+import { triggersSettings, type TriggersSettings } from './settings.js';
+import { SituationReader } from './situation-reader.js';
+import { TriggerDesk } from './trigger-desk.js';
+import { TriggerEndings } from './trigger-endings.js';
+import { TRIGGER_KIND, TriggerReconciler } from './trigger.reconciler.js';
+
+@Module({
+  imports: [ModelsModule, TelemetryModule, MonitorsModule],
+  controllers: [TriggersController],
+  providers: [
+    { provide: TriggerStore, useClass: PostgresTriggerStore },
+    { provide: TriggerLedger, useClass: PostgresTriggerLedger },
+    {
+      provide: TriggerDesk,
+      inject: [TriggerStore, TriggerLedger, ChampionHistory, ChangeLock, UnitOfWork, FactBus, AuditLog, Clock],
+      useFactory: (
+        triggers: TriggerStore,
+        ledger: TriggerLedger,
+        history: ChampionHistory,
+        lock: ChangeLock,
+        unitOfWork: UnitOfWork,
+        facts: FactBus,
+        audit: AuditLog,
+        clock: Clock,
+      ) => new TriggerDesk({ triggers, ledger, history, lock, unitOfWork, facts, audit, clock }),
+    },
+    {
+      provide: TriggerOutcomes,
+      inject: [TriggerStore, TriggerLedger, UnitOfWork, FactBus, AuditLog, Clock],
+      useFactory: (
+        triggers: TriggerStore,
+        ledger: TriggerLedger,
+        unitOfWork: UnitOfWork,
+        facts: FactBus,
+        audit: AuditLog,
+        clock: Clock,
+      ) => new TriggerEndings({ triggers, ledger, unitOfWork, facts, audit, clock }),
+    },
+    {
+      provide: SituationReader,
+      inject: [FindingStore, RescoreLedger, SampleStore, ChangeLock, TriggerStore, TriggerLedger],
+      useFactory: (
+        findings: FindingStore,
+        rescores: RescoreLedger,
+        samples: SampleStore,
+        lock: ChangeLock,
+        triggers: TriggerStore,
+        ledger: TriggerLedger,
+      ) => new SituationReader({ findings, rescores, samples, lock, triggers, ledger }),
+    },
+    {
+      provide: TriggerReconciler,
+      inject: [
+        ...[ModelStore, ChampionHistory, TriggerStore, SituationReader, TriggerDesk],
+        ...[UnitOfWork, Clock, triggersSettings.token],
+      ],
+      useFactory: (
+        models: ModelStore,
+        history: ChampionHistory,
+        triggers: TriggerStore,
+        situations: SituationReader,
+        desk: TriggerDesk,
+        unitOfWork: UnitOfWork,
+        clock: Clock,
+        settings: TriggersSettings,
+      ) => new TriggerReconciler({ models, history, triggers }, situations, desk, unitOfWork, clock, settings),
+    },
+  ],
+  exports: [TriggerStore, TriggerOutcomes],
+})
+export class TriggersModule implements OnModuleInit, OnApplicationBootstrap {
+  constructor(
+    private readonly queue: WorkQueue,
+    private readonly facts: FactBus,
+    private readonly models: ModelStore,
+    private readonly trigger: TriggerReconciler,
+  ) {}
+
+  onModuleInit(): void {
+    this.queue.register(this.trigger);
+    const judge = (model: string): Promise<void> => this.queue.enqueue(TRIGGER_KIND, model);
+    this.facts.subscribe(ModelApplied, 'triggers', (fact) => judge(fact.data.model));
+    this.facts.subscribe(ChampionChanged, 'triggers', (fact) => judge(fact.data.model));
+    this.facts.subscribe(FindingChanged, 'triggers', (fact) => judge(fact.data.model));
+    this.facts.subscribe(TriggerResolved, 'triggers', (fact) => judge(fact.data.model));
+  }
+
+  async onApplicationBootstrap(): Promise<void> {
+    for (const model of await this.models.list()) await this.queue.enqueue(TRIGGER_KIND, model.id);
+  }
+}
