@@ -6,6 +6,7 @@ import { monitorsSettings } from '../monitors/settings.js';
 import type { SettingsGroup } from '../platform/config/index.js';
 import { servingSettings } from '../serving/settings.js';
 import { telemetrySettings } from '../telemetry/settings.js';
+import { triggersSettings } from '../triggers/settings.js';
 
 /** What each stage lets an operator set, in the data's order. */
 export const STAGE_SETTINGS: readonly SettingsGroup[] = [
@@ -13,6 +14,7 @@ export const STAGE_SETTINGS: readonly SettingsGroup[] = [
   servingSettings,
   telemetrySettings,
   monitorsSettings,
+  triggersSettings,
   jobsSettings,
   candidatesSettings,
   experimentsSettings,
