@@ -62,8 +62,8 @@ export default {
     forbid(
       'app-sees-modules-and-persistence',
       { path: '^src/(app/|main\\.ts)', pathNot: spec },
-      { path: stage, pathNot: '^src/[^/]+/(index|persistence|[^/]+\\.module)\\.ts$' },
-      'The composition root knows what a stage publishes, wires and stores.',
+      { path: stage, pathNot: '^src/[^/]+/(index|persistence|settings|[^/]+\\.module)\\.ts$' },
+      'The composition root knows what a stage publishes, wires, stores and can be set to.',
     ),
     forbid(
       'nobody-imports-the-app',
@@ -111,7 +111,12 @@ export default {
       'platform-is-for-the-rim',
       {
         path: stage,
-        pathNot: ['^src/[^/]+/(adapters|testing)/', '\\.(module|reconciler)\\.ts$', '/(metrics|persistence|settings)\\.ts$', spec],
+        pathNot: [
+          '^src/[^/]+/(adapters|testing)/',
+          '\\.(module|reconciler)\\.ts$',
+          '/(metrics|persistence|settings)\\.ts$',
+          spec,
+        ],
       },
       { path: '^src/platform/', pathNot: '^src/platform/observability/' },
       'Adapters, modules, reconcilers, metrics, persistence and settings know the platform; what they are made of may log.',

@@ -4,9 +4,12 @@ import { CHECKS } from './check/checks.mjs';
 import { capture } from './check/capture.mjs';
 import { seconds } from './setup/report.mjs';
 
-const args = process.argv.slice(2);
+const fix = process.argv.includes('--fix');
+const args = process.argv.slice(2).filter((argument) => argument !== '--fix');
 if (args.includes('--help')) {
-  console.log(`usage: npm run check [-- NAME...]\n\nchecks: ${CHECKS.map(({ name }) => name).join(', ')}`);
+  console.log(
+    `usage: npm run check [-- [--fix] NAME...]\n\n--fix lets the formatters and linters repair what they can\nchecks: ${CHECKS.map(({ name }) => name).join(', ')}`,
+  );
 } else {
   process.exitCode = await main();
 }
@@ -33,7 +36,7 @@ async function perform({ name, what, command, when, needed }) {
     return { name, what, outcome: 'not here', ms: 0 };
   }
   const began = Date.now();
-  const { code, output } = await capture(...command());
+  const { code, output } = await capture(...command(fix));
   const ms = Date.now() - began;
   const outcome = code === 0 ? 'ok' : 'FAILED';
   console.log(`--- ${name}: ${outcome} (${seconds(ms)})`);

@@ -16,7 +16,11 @@ const runners = {
 
 /** The long ones first, so that two at a time end early. */
 export const CHECKS = [
-  { name: 'lint', what: 'eslint, with types', command: () => npm('eslint/bin/eslint.js', '.', '--max-warnings', '0') },
+  {
+    name: 'lint',
+    what: 'eslint, with types',
+    command: (fix) => npm('eslint/bin/eslint.js', '.', '--max-warnings', '0', ...(fix ? ['--fix'] : [])),
+  },
   {
     name: 'types',
     what: 'tsc over src, test, demo, examples',
@@ -25,7 +29,7 @@ export const CHECKS = [
   {
     name: 'format',
     what: 'prettier',
-    command: () => npm('prettier/bin/prettier.cjs', '--check', '--log-level', 'warn', '.'),
+    command: (fix) => npm('prettier/bin/prettier.cjs', fix ? '--write' : '--check', '--log-level', 'warn', '.'),
   },
   {
     name: 'imports',
@@ -62,8 +66,18 @@ export const CHECKS = [
     needed: `${schemaCheck} is not built`,
     command: () => [process.execPath, [join(ROOT, schemaCheck)]],
   },
-  { name: 'py-lint', what: 'ruff check', ...runners, command: () => python('ruff', 'check', '.') },
-  { name: 'py-format', what: 'ruff format', ...runners, command: () => python('ruff', 'format', '--check', '.') },
+  {
+    name: 'py-lint',
+    what: 'ruff check',
+    ...runners,
+    command: (fix) => python('ruff', 'check', '.', ...(fix ? ['--fix'] : [])),
+  },
+  {
+    name: 'py-format',
+    what: 'ruff format',
+    ...runners,
+    command: (fix) => python('ruff', 'format', '.', ...(fix ? [] : ['--check'])),
+  },
   {
     name: 'py-types',
     what: 'pyright',

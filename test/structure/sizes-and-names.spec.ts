@@ -46,7 +46,7 @@ describe('what is written in the sources', () => {
   });
 
   it('decorators appear only at the rim', () => {
-    const rim = /\.(module|reconciler)\.ts$|\/adapters\/|^src\/(platform|app)\//;
+    const rim = /\.(module|reconciler)\.ts$|\/(adapters|testing)\/|^src\/(platform|app)\//;
     const decorated = /^\s*@(Module|Injectable|Controller|Inject|Entity|Column|Get|Post|Put|Delete)\(/m;
     expect(
       typescript.filter((file) => !rim.test(file) && decorated.test(readFileSync(join(ROOT, file), 'utf8'))),
