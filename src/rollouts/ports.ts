@@ -26,6 +26,8 @@ export abstract class RolloutRequests {
   abstract find(rollout: string): Promise<RolloutRequest | null>;
   /** Forgets a pause or resume that was carried out; an abort stays. */
   abstract clear(rollout: string, verb: 'pause' | 'resume'): Promise<void>;
+  /** Until the unit of work ends nobody else gets past this for the same rollout: asking and promoting exclude each other. */
+  abstract lock(rollout: string): Promise<void>;
 }
 
 /** How promotions, downstream, ends a rollout that is ready. */
@@ -41,7 +43,13 @@ export abstract class TrafficRouter {
   /** Gives the candidate `weight` percent until `confirmBy`; 0 takes it out. */
   abstract setWeight(
     model: string,
-    split: { readonly champion: Digest; readonly candidate: Digest; readonly weight: number; readonly salt: string; readonly confirmBy: Date },
+    split: {
+      readonly champion: Digest;
+      readonly candidate: Digest;
+      readonly weight: number;
+      readonly salt: string;
+      readonly confirmBy: Date;
+    },
   ): Promise<void>;
   /** The share that the data plane really gives the candidate, in percent; null when that cannot be seen now. */
   abstract actualWeight(model: string, candidate: Digest): Promise<number | null>;

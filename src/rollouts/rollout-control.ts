@@ -40,6 +40,7 @@ export class RolloutControl extends RolloutEndings {
   async ask(id: string, verb: Verb, actor: Actor, reason: string): Promise<Rollout> {
     const { rollouts, audit, unitOfWork } = this.ports;
     return unitOfWork.run(async () => {
+      await this.ports.requests.lock(id);
       const rollout = await rollouts.require(id);
       const { phase } = rollout.status;
       if (!ALLOWED[verb].includes(phase)) throw new PhaseConflict('rollout', id, phase, verb);
@@ -61,6 +62,7 @@ export class RolloutControl extends RolloutEndings {
   }
 
   override async markPromoted(id: string): Promise<void> {
+    await this.ports.requests.lock(id);
     const rollout = await this.ports.rollouts.require(id);
     if (rollout.status.phase === 'Promoted') return;
     const aborted = (await this.ports.requests.find(id))?.verb === 'abort';

@@ -10,13 +10,20 @@ import type { ChampionHistory, ChangeLock } from '../models/index.js';
 import { log } from '../platform/observability/index.js';
 import type { TriggerOutcomes } from '../triggers/index.js';
 import type { CandidateStore } from '../candidates/index.js';
-import { advanceRollout, gatesToRead, type RolloutDecision, type RolloutObservation } from './domain/advance-rollout.js';
-import { type Rollout, RolloutFailed, RolloutReady } from './domain/rollout.js';
+import {
+  advanceRollout,
+  gatesToRead,
+  type RolloutDecision,
+  type RolloutObservation,
+} from './domain/advance-rollout.js';
+import { type Rollout, RolloutFailed, RolloutReady, type RolloutStatus } from './domain/rollout.js';
 import { actualWeightRatio, gateVerdictsTotal, setWeightRatio, transitionsTotal } from './metrics.js';
 import type { GateMeter, RolloutRequests, RolloutStore, TrafficRouter } from './ports.js';
 import { ROLLOUT_KIND } from './rollout-intake.js';
 
 const PASS_MS = 500;
+
+type Ended = Extract<RolloutStatus, { phase: 'RolledBack' | 'Aborted' }>;
 
 /** Takes one rollout from its first step to its end: find, observe, decide, act, save. */
 export class RolloutReconciler implements Reconciler {
@@ -83,17 +90,18 @@ export class RolloutReconciler implements Reconciler {
       if (status.phase === 'Paused') await this.requests.clear(rollout.id, 'pause');
       if (rollout.status.phase === 'Paused') await this.requests.clear(rollout.id, 'resume');
       if (status.phase === 'Ready') await facts.publish(RolloutReady, { rollout: rollout.id, model: rollout.model });
-      if (status.phase === 'RolledBack' || status.phase === 'Aborted') await this.end(saved, status.phase, status.reason);
+      if (status.phase === 'RolledBack' || status.phase === 'Aborted') await this.end(saved, status);
       return saved;
     });
   }
 
-  private async end(rollout: Rollout, outcome: 'RolledBack' | 'Aborted', reason: string): Promise<void> {
+  private async end(rollout: Rollout, status: Ended): Promise<void> {
+    const { phase: outcome, reason } = status;
     const { candidates, lock, outcomes, facts } = this.ports;
     const { candidate } = rollout.spec;
     const { trigger } = (await candidates.require(candidate)).spec;
     await lock.release(rollout.model, candidate);
-    if (trigger !== null) await outcomes.resolve(trigger, 'refused', reason);
+    if (trigger !== null) await outcomes.resolve(trigger, isCharged(status) ? 'refused' : 'failed', reason);
     await facts.publish(RolloutFailed, { rollout: rollout.id, candidate, model: rollout.model, outcome, reason });
   }
 
@@ -111,4 +119,9 @@ export class RolloutReconciler implements Reconciler {
 
 function asDigest(champion: string | null): Rollout['spec']['champion'] | null {
   return champion as Rollout['spec']['champion'] | null;
+}
+
+/** A refusal lets the next remedy be a stronger one; what nobody could see is no reason for that. */
+function isCharged(status: Ended): boolean {
+  return status.phase === 'Aborted' || status.charged;
 }

@@ -1,4 +1,4 @@
-import { assertNever } from '../../kernel/index.js';
+import { assertNever, blindness } from '../../kernel/index.js';
 import type { Gate } from '../../models/index.js';
 import type { GateReading, Rollout, RolloutStatus } from './rollout.js';
 
@@ -11,7 +11,11 @@ export interface RolloutObservation {
   readonly readings: readonly GateReading[];
   /** The version that serves as champion now. */
   readonly championNow: string | null;
-  readonly request: { readonly verb: 'pause' | 'resume' | 'abort'; readonly by: string; readonly reason: string } | null;
+  readonly request: {
+    readonly verb: 'pause' | 'resume' | 'abort';
+    readonly by: string;
+    readonly reason: string;
+  } | null;
 }
 
 /** The wanted end: the whole status and the whole traffic, never a change of them, so that any pass can be repeated. */
@@ -39,7 +43,7 @@ export function advanceRollout(rollout: Rollout, seen: RolloutObservation): Roll
     return { status: { phase: 'Aborted', at: seen.now, by, reason }, weight: null };
   }
   if (seen.championNow !== rollout.spec.champion)
-    return rollBack(rollout, seen, 'The champion that it was compared with no longer serves.');
+    return rollBack(rollout, seen, 'The champion that it was compared with no longer serves.', false);
   switch (status.phase) {
     case 'Pending':
       return enterStep(rollout, 0, seen);
@@ -65,77 +69,103 @@ export function gatesToRead(rollout: Rollout): { readonly gates: readonly Gate[]
 
 function progress(rollout: Rollout, status: Of<'Progressing'>, seen: RolloutObservation): RolloutDecision {
   const weight = weightOf(rollout, status.step);
+  const gates = rollout.spec.policy.steps[status.step]?.gates ?? [];
+  if (gates.length === 0)
+    return rollBack(rollout, seen, 'The step has no gate, and nothing seen lets nothing through.');
+  const readings = status.inForceSince === null ? [] : trusted(seen.readings, status.inForceSince);
+  const failed = readings.find(({ verdict }) => verdict === 'FAIL' || verdict === 'INVALID');
+  if (failed !== undefined)
+    return rollBack(rollout, seen, `The gate ${failed.gate.kind} said ${failed.verdict}: ${failed.reason}`);
   if (seen.request?.verb === 'pause') {
     const { by, reason } = seen.request;
     return { status: { phase: 'Paused', step: status.step, since: seen.now, by, reason }, weight };
   }
-  const { policy } = rollout.spec;
-  if (status.inForceSince === null || seen.actualWeight === null) return awaitWeight(rollout, status, seen);
-  const failed = seen.readings.find(({ verdict }) => verdict === 'FAIL' || verdict === 'INVALID');
-  if (failed !== undefined) return rollBack(rollout, seen, `The gate ${failed.gate.kind} said ${failed.verdict}: ${failed.reason}`);
-  const blindSince = isBlind(rollout, status.step, seen.readings) ? (status.blindSince ?? seen.now) : null;
-  const here = { ...status, blindSince, readings: seen.readings };
-  if (blindSince !== null && older(blindSince, policy.blindSeconds, seen.now))
-    return rollBack(rollout, seen, `Its gates could see nothing for ${policy.blindSeconds} s: ${blindReason(seen.readings)}`);
-  if (passes(rollout, status, seen)) return enterStep(rollout, status.step + 1, seen);
-  const undecided = seen.readings.find(({ verdict }) => verdict === 'UNDECIDED');
-  if (undecided !== undefined && older(status.inForceSince, policy.undecidedSeconds, seen.now))
-    return rollBack(rollout, seen, `The gate ${undecided.gate.kind} stayed undecided: ${undecided.reason}`);
-  return { status: here, weight };
+  if (seen.actualWeight !== null && seen.actualWeight !== weight) return awaitWeight(rollout, status, seen);
+  if (seen.actualWeight === null)
+    return hold(rollout, status, seen, 'The gateways do not say what they have in force.');
+  if (status.inForceSince === null) return { status: { ...seeing(status, seen.now), inForceSince: seen.now }, weight };
+  const here = { ...status, readings };
+  const blind = blindReason(gates.length, readings);
+  if (blind !== null) return hold(rollout, here, seen, `Its gates can see nothing: ${blind}`);
+  return judge(rollout, { ...seeing(here, seen.now), inForceSince: status.inForceSince }, seen);
 }
 
-/** The weight is stated, but the gateways do not say yet that they have it in force. */
+/** Every gate sees: the step is passed, waits, or has been undecided for too long. */
+function judge(
+  rollout: Rollout,
+  status: Of<'Progressing'> & { readonly inForceSince: Date },
+  seen: RolloutObservation,
+): RolloutDecision {
+  const { policy } = rollout.spec;
+  const inForceMs = seen.now.getTime() - status.inForceSince.getTime();
+  const holdMs = (policy.steps[status.step]?.holdSeconds ?? 0) * 1000;
+  const undecided = status.readings.find(({ verdict }) => verdict !== 'PASS');
+  if (undecided === undefined && inForceMs >= holdMs) return enterStep(rollout, status.step + 1, seen);
+  if (undecided !== undefined && inForceMs - status.blindMs >= policy.undecidedSeconds * 1000)
+    return rollBack(rollout, seen, `The gate ${undecided.gate.kind} stayed undecided: ${undecided.reason}`);
+  return { status, weight: weightOf(rollout, status.step) };
+}
+
+/** The data plane gives another share than the step's: what it saw is over, and evidence begins anew once it is back. */
 function awaitWeight(rollout: Rollout, status: Of<'Progressing'>, seen: RolloutObservation): RolloutDecision {
   const weight = weightOf(rollout, status.step);
-  if (seen.actualWeight === weight) {
-    const inForceSince = status.inForceSince ?? seen.now;
-    return { status: { ...status, inForceSince, blindSince: null }, weight };
-  }
+  const reason = `The gateways give ${seen.actualWeight ?? 0} % instead of ${weight} %.`;
+  return hold(rollout, { ...status, inForceSince: null, readings: [] }, seen, reason);
+}
+
+/** Nothing can be seen: the weight stays, within the step's budget of blindness; then traffic goes back, at nobody's charge. */
+function hold(rollout: Rollout, status: Of<'Progressing'>, seen: RolloutObservation, reason: string): RolloutDecision {
   const blindSince = status.blindSince ?? seen.now;
-  if (older(blindSince, rollout.spec.policy.blindSeconds, seen.now))
-    return rollBack(rollout, seen, `The gateways did not confirm the weight of ${weight} % in time.`);
-  return { status: { ...status, blindSince }, weight };
+  const blindMs = status.blindMs + seen.now.getTime() - blindSince.getTime();
+  const { blindSeconds } = rollout.spec.policy;
+  if (blindMs >= blindSeconds * 1000) return rollBack(rollout, seen, `Blind for ${blindSeconds} s. ${reason}`, false);
+  return { status: { ...status, blindSince }, weight: weightOf(rollout, status.step) };
+}
+
+/** The same status with its present blindness, if any, put to what is over. */
+function seeing(status: Of<'Progressing'>, now: Date): Of<'Progressing'> {
+  if (status.blindSince === null) return status;
+  return { ...status, blindSince: null, blindMs: status.blindMs + now.getTime() - status.blindSince.getTime() };
 }
 
 function enterStep(rollout: Rollout, step: number, seen: RolloutObservation): RolloutDecision {
   const { steps } = rollout.spec.policy;
+  if (steps.length === 0)
+    return rollBack(rollout, seen, 'The policy has no step, and nothing seen lets nothing through.');
   if (step >= steps.length)
-    return { status: { phase: 'Ready', since: seen.now, readings: seen.readings }, weight: weightOf(rollout, steps.length - 1) };
-  return {
-    status: { phase: 'Progressing', step, inForceSince: null, stepSince: seen.now, blindSince: null, readings: [] },
-    weight: weightOf(rollout, step),
-  };
+    return {
+      status: { phase: 'Ready', since: seen.now, readings: seen.readings },
+      weight: weightOf(rollout, steps.length - 1),
+    };
+  const untouched = { inForceSince: null, stepSince: seen.now, blindSince: null, blindMs: 0, readings: [] };
+  return { status: { phase: 'Progressing', step, ...untouched }, weight: weightOf(rollout, step) };
 }
 
-function passes(rollout: Rollout, status: Of<'Progressing'>, seen: RolloutObservation): boolean {
-  const step = rollout.spec.policy.steps[status.step];
-  if (step === undefined || status.inForceSince === null) return false;
-  const complete = seen.readings.length === step.gates.length && step.gates.length > 0;
-  const allPass = seen.readings.every(
-    ({ verdict, evidence, at }) =>
-      verdict === 'PASS' && evidence.length > 0 && evidence.every(({ samples }) => samples > 0) && at >= status.stepSince,
-  );
-  return complete && allPass && older(status.inForceSince, step.holdSeconds, seen.now);
+/** A verdict counts only on evidence that can be judged and is newer than the step; everything else is BLIND. */
+function trusted(readings: readonly GateReading[], inForceSince: Date): GateReading[] {
+  return readings.map((reading) => {
+    if (reading.verdict === 'BLIND' || reading.verdict === 'INVALID') return reading;
+    const blind =
+      reading.evidence.length === 0
+        ? 'no evidence'
+        : reading.evidence.map((each) => blindness(each, inForceSince)).find((reason) => reason !== null);
+    return blind === undefined ? reading : { ...reading, verdict: 'BLIND', reason: blind ?? 'no evidence' };
+  });
 }
 
-function isBlind(rollout: Rollout, step: number, readings: readonly GateReading[]): boolean {
-  const wanted = rollout.spec.policy.steps[step]?.gates.length ?? 0;
-  return readings.length < wanted || readings.some(({ verdict }) => verdict === 'BLIND');
+/** Why the gates cannot all see, or null when they can. */
+function blindReason(gates: number, readings: readonly GateReading[]): string | null {
+  const blind = readings.find(({ verdict }) => verdict === 'BLIND');
+  if (blind !== undefined) return `${blind.gate.kind}: ${blind.reason}`;
+  return readings.length < gates ? 'a gate was not read' : null;
 }
 
-function blindReason(readings: readonly GateReading[]): string {
-  return readings.find(({ verdict }) => verdict === 'BLIND')?.reason ?? 'no reading';
-}
-
-function rollBack(rollout: Rollout, seen: RolloutObservation, reason: string): RolloutDecision {
+function rollBack(rollout: Rollout, seen: RolloutObservation, reason: string, charged = true): RolloutDecision {
   const step = 'step' in rollout.status ? rollout.status.step : 0;
-  return { status: { phase: 'RolledBack', at: seen.now, step, reason, readings: seen.readings }, weight: null };
+  const { now: at, readings } = seen;
+  return { status: { phase: 'RolledBack', at, step, reason, charged, readings }, weight: null };
 }
 
 function weightOf(rollout: Rollout, step: number): number {
   return rollout.spec.policy.steps[step]?.weight ?? 0;
-}
-
-function older(since: Date, seconds: number, now: Date): boolean {
-  return now.getTime() - since.getTime() >= seconds * 1000;
 }

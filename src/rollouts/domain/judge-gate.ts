@@ -16,7 +16,11 @@ export interface GateMeasurement {
  * The verdict of one gate. Shares are judged by Wilson's bounds: FAIL only when the whole interval is beyond the limit,
  * PASS when the point is within it and there are enough samples, UNDECIDED otherwise. A gate that cannot see is BLIND.
  */
-export function judgeGate(gate: Gate, measured: GateMeasurement, notBefore: Date): { verdict: Verdict; reason: string } {
+export function judgeGate(
+  gate: Gate,
+  measured: GateMeasurement,
+  notBefore: Date,
+): { verdict: Verdict; reason: string } {
   for (const evidence of measured.evidence) {
     const blind = blindness(evidence, notBefore);
     if (blind !== null) return { verdict: 'BLIND', reason: `${evidence.name}: ${blind}` };
@@ -66,7 +70,8 @@ function judgeLatency(seen: GateMeasurement['candidate'], maxMs: number, minimum
  */
 function judgeLoss(measured: GateMeasurement, maxLoss: number, minimum: number): Judgement {
   const { candidate, champion } = measured;
-  if (champion === null) return { verdict: 'INVALID', reason: 'the accuracy gate needs the champion beside the candidate' };
+  if (champion === null)
+    return { verdict: 'INVALID', reason: 'the accuracy gate needs the champion beside the candidate' };
   if (candidate.samples < minimum || champion.samples < minimum) {
     const least = Math.min(candidate.samples, champion.samples);
     return { verdict: 'UNDECIDED', reason: `${least} labelled answers, ${minimum} needed` };

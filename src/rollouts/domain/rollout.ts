@@ -1,4 +1,11 @@
-import { type Aggregate, type Digest, type Evidence, factType, type Transitions, type Verdict } from '../../kernel/index.js';
+import {
+  type Aggregate,
+  type Digest,
+  type Evidence,
+  factType,
+  type Transitions,
+  type Verdict,
+} from '../../kernel/index.js';
 import type { Gate, RolloutPolicy } from '../../models/index.js';
 
 export interface RolloutSpec {
@@ -28,10 +35,19 @@ export type RolloutStatus =
       /** When the gateways had the step's weight in force; null until then. Evidence must be newer. */
       readonly inForceSince: Date | null;
       readonly stepSince: Date;
+      /** Since when nothing can be seen; null while everything can. */
       readonly blindSince: Date | null;
+      /** Blindness of this step that is over, so that flickering evidence cannot hold a step for ever. */
+      readonly blindMs: number;
       readonly readings: readonly GateReading[];
     }
-  | { readonly phase: 'Paused'; readonly step: number; readonly since: Date; readonly by: string; readonly reason: string }
+  | {
+      readonly phase: 'Paused';
+      readonly step: number;
+      readonly since: Date;
+      readonly by: string;
+      readonly reason: string;
+    }
   /** Every step passed; the last weight is held until promotions decides. */
   | { readonly phase: 'Ready'; readonly since: Date; readonly readings: readonly GateReading[] }
   | { readonly phase: 'Promoted'; readonly at: Date }
@@ -40,6 +56,8 @@ export type RolloutStatus =
       readonly at: Date;
       readonly step: number;
       readonly reason: string;
+      /** True when the candidate is to blame; blindness and a champion that changed meanwhile are not its fault. */
+      readonly charged: boolean;
       readonly readings: readonly GateReading[];
     }
   | { readonly phase: 'Aborted'; readonly at: Date; readonly by: string; readonly reason: string };

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import type { Digest } from '../../../kernel/index.js';
+import { Clock, type Digest } from '../../../kernel/index.js';
 import { GatewayStatus, RouteStore } from '../../../serving/index.js';
 import { TrafficRouter } from '../../ports.js';
 
@@ -9,6 +9,7 @@ export class BuiltinTrafficRouter extends TrafficRouter {
   constructor(
     private readonly routes: RouteStore,
     private readonly gateways: GatewayStatus,
+    private readonly clock: Clock,
   ) {
     super();
   }
@@ -34,6 +35,8 @@ export class BuiltinTrafficRouter extends TrafficRouter {
     if (route === null) return null;
     const epoch = await this.gateways.epochInForce(model);
     if (epoch === null || epoch < route.epoch) return null;
+    // A lease that nobody renewed in time is void: the gateways have given the traffic back by themselves.
+    if (route.confirmBy !== null && route.confirmBy <= this.clock.now()) return 0;
     return route.candidate === candidate ? route.weight : 0;
   }
 

@@ -42,7 +42,11 @@ export class RolloutsController {
   @RequireRole('operator')
   @HttpCode(202)
   @Post('rollouts/:id/pause')
-  pause(@Param('id') id: string, @Body({ schema: Reason }) body: Reason, @CurrentActor() actor: Actor): Promise<Rollout> {
+  pause(
+    @Param('id') id: string,
+    @Body({ schema: Reason }) body: Reason,
+    @CurrentActor() actor: Actor,
+  ): Promise<Rollout> {
     return this.control.ask(id, 'pause', actor, body.reason);
   }
 
@@ -50,7 +54,11 @@ export class RolloutsController {
   @RequireRole('operator')
   @HttpCode(202)
   @Post('rollouts/:id/resume')
-  resume(@Param('id') id: string, @Body({ schema: Reason }) body: Reason, @CurrentActor() actor: Actor): Promise<Rollout> {
+  resume(
+    @Param('id') id: string,
+    @Body({ schema: Reason }) body: Reason,
+    @CurrentActor() actor: Actor,
+  ): Promise<Rollout> {
     return this.control.ask(id, 'resume', actor, body.reason);
   }
 
@@ -58,7 +66,11 @@ export class RolloutsController {
   @RequireRole('operator')
   @HttpCode(202)
   @Post('rollouts/:id/abort')
-  abort(@Param('id') id: string, @Body({ schema: Reason }) body: Reason, @CurrentActor() actor: Actor): Promise<Rollout> {
+  abort(
+    @Param('id') id: string,
+    @Body({ schema: Reason }) body: Reason,
+    @CurrentActor() actor: Actor,
+  ): Promise<Rollout> {
     return this.control.ask(id, 'abort', actor, body.reason);
   }
 }

@@ -29,4 +29,9 @@ export class PostgresRolloutRequests extends RolloutRequests {
   override async clear(rollout: string, verb: 'pause' | 'resume'): Promise<void> {
     await this.db.query('DELETE FROM rollouts.request WHERE rollout = $1 AND verb = $2', [rollout, verb]);
   }
+
+  override async lock(rollout: string): Promise<void> {
+    if (!this.db.inTransaction) throw new Error('The lock ends with its unit of work, and there is none.');
+    await this.db.query('SELECT 1 FROM rollouts.rollout WHERE id = $1 FOR UPDATE', [rollout]);
+  }
 }

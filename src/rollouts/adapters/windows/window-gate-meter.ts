@@ -39,7 +39,11 @@ export class WindowGateMeter extends GateMeter {
     switch (gate.kind) {
       case 'error-ratio': {
         const ours = { value: sum(candidate, 'errors'), samples: sum(candidate, 'requests') };
-        return { candidate: ours, champion: null, evidence: [share('error_ratio', 'candidate', ours, candidate, since)] };
+        return {
+          candidate: ours,
+          champion: null,
+          evidence: [share('error_ratio', 'candidate', ours, candidate, since)],
+        };
       }
       case 'latency-p95': {
         const merged = this.sketches.merge(candidate);

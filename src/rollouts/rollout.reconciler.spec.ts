@@ -1,0 +1,157 @@
+import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
+import { FakeCandidateStore, pendingCandidate } from '../candidates/testing/candidates.js';
+import { FakeTriggerOutcomes } from '../jobs/testing/fakes.js';
+import { PhaseConflict } from '../kernel/index.js';
+import {
+  FakeClock,
+  ImmediateUnitOfWork,
+  RecordingAuditLog,
+  RecordingFactBus,
+  RecordingWorkQueue,
+} from '../kernel/testing/index.js';
+import { FakeChampionHistory, FakeChangeLock } from '../models/testing/index.js';
+import { setLogLevel } from '../platform/observability/index.js';
+import { RolloutFailed, RolloutReady } from './domain/rollout.js';
+import { RolloutControl } from './rollout-control.js';
+import { RolloutReconciler } from './rollout.reconciler.js';
+import {
+  aRollout,
+  CHAMPION,
+  FakeGateMeter,
+  FakeRolloutRequests,
+  FakeRolloutStore,
+  FakeTrafficRouter,
+  OTHER,
+} from './testing/index.js';
+
+const ID = 'digits-t1-c1-r';
+const ANN = { name: 'ann', role: 'operator' } as const;
+const NOBODY = { accuracy: null, labelled: 0, agreement: null, compared: 0, referenceAccuracy: null };
+
+describe('RolloutReconciler', () => {
+  let world: Awaited<ReturnType<typeof newWorld>>;
+  beforeAll(() => setLogLevel('silent'));
+  beforeEach(async () => {
+    world = await newWorld();
+  });
+
+  it('goes through every step to Ready and says so once', async () => {
+    await world.passes(12);
+    expect((await world.status()).phase).toBe('Ready');
+    expect(world.facts.of(RolloutReady)).toEqual([{ rollout: ID, model: 'digits' }]);
+    expect(world.router.weight).toBe(50);
+    expect(await world.lock.holder('digits')).toBe('digits-t1-c1');
+  });
+
+  it('renews the lease on every pass, also while it waits for its promotion', async () => {
+    await world.passes(12);
+    const before = world.router.confirmBy?.getTime() ?? 0;
+    await world.passes(3);
+    expect(world.router.confirmBy?.getTime()).toBe(before + 3_000);
+  });
+
+  it('gives traffic back before it saves, tells it, releases the lock and refuses the trigger on FAIL', async () => {
+    await world.passes(2);
+    world.meter.verdict = 'FAIL';
+    world.rollouts.failNextSave = true;
+    await expect(world.passes(1)).rejects.toThrow('died');
+    expect(world.router.weight).toBe(0);
+    await world.passes(1);
+    expect((await world.status()).phase).toBe('RolledBack');
+    expect(world.facts.of(RolloutFailed)).toMatchObject([{ candidate: 'digits-t1-c1', outcome: 'RolledBack' }]);
+    expect(world.outcomes.resolved).toMatchObject([{ trigger: 'digits-t1', outcome: 'refused' }]);
+    expect(await world.lock.holder('digits')).toBeNull();
+  });
+
+  it('holds while blind, then goes back without charging the candidate', async () => {
+    await world.passes(2);
+    world.meter.verdict = 'BLIND';
+    await world.passes(15);
+    expect((await world.status()).phase).toBe('Progressing');
+    await world.passes(10);
+    expect((await world.status()).phase).toBe('RolledBack');
+    expect(world.outcomes.resolved).toMatchObject([{ outcome: 'failed' }]);
+  });
+
+  it('pauses and resumes with a new beginning of the step', async () => {
+    await world.passes(2);
+    await world.control.ask(ID, 'pause', ANN, 'a moment');
+    await world.passes(20);
+    expect(await world.status()).toMatchObject({ phase: 'Paused', step: 0, by: 'ann' });
+    expect(world.router.weight).toBe(10);
+    await world.control.ask(ID, 'resume', ANN, 'go on');
+    await world.passes(1);
+    expect(await world.status()).toMatchObject({ phase: 'Progressing', step: 0, inForceSince: null });
+    await world.passes(12);
+    expect((await world.status()).phase).toBe('Ready');
+    expect(world.audit.entries.map(({ action }) => action)).toEqual(['rollouts.pause', 'rollouts.resume']);
+  });
+
+  it('aborts from Ready, and nothing promotes it then', async () => {
+    await world.passes(12);
+    await world.control.ask(ID, 'abort', ANN, 'enough');
+    await expect(world.control.markPromoted(ID)).rejects.toThrow(PhaseConflict);
+    await world.passes(1);
+    expect(await world.status()).toMatchObject({ phase: 'Aborted', by: 'ann', reason: 'enough' });
+    expect(world.router).toMatchObject({ weight: 0, stable: CHAMPION });
+  });
+
+  it('keeps the abort whatever is asked afterwards', async () => {
+    await world.passes(2);
+    await world.control.ask(ID, 'abort', ANN, 'enough');
+    await world.control.ask(ID, 'pause', ANN, 'or rather a moment');
+    await world.passes(1);
+    expect((await world.status()).phase).toBe('Aborted');
+  });
+
+  it('gives everything to the champion of now when that has changed', async () => {
+    await world.passes(2);
+    await world.champions.begin({ ...CHAMPION_PERIOD, champion: OTHER, promotion: 'digits-m1-p' });
+    await world.passes(1);
+    expect((await world.status()).phase).toBe('RolledBack');
+    expect(world.router.stable).toBe(OTHER);
+  });
+
+  it('is promoted only when it is Ready, and once', async () => {
+    await expect(world.control.markPromoted(ID)).rejects.toThrow(PhaseConflict);
+    await world.passes(12);
+    await world.control.markPromoted(ID);
+    await world.control.markPromoted(ID);
+    expect((await world.status()).phase).toBe('Promoted');
+    expect(await world.passes(1)).toEqual({});
+  });
+});
+
+const CHAMPION_PERIOD = { model: 'digits', champion: CHAMPION, reference: CHAMPION, profile: NOBODY, at: new Date(0) };
+
+async function newWorld() {
+  const clock = new FakeClock();
+  const unitOfWork = new ImmediateUnitOfWork();
+  const facts = new RecordingFactBus(unitOfWork);
+  const [rollouts, requests, router] = [new FakeRolloutStore(), new FakeRolloutRequests(), new FakeTrafficRouter()];
+  const [lock, outcomes, audit, champions] = [
+    ...[new FakeChangeLock(), new FakeTriggerOutcomes(), new RecordingAuditLog(), new FakeChampionHistory()],
+  ] as [FakeChangeLock, FakeTriggerOutcomes, RecordingAuditLog, FakeChampionHistory];
+  const meter = new FakeGateMeter(() => clock.now());
+  const candidates = new FakeCandidateStore(pendingCandidate());
+  await champions.begin({ ...CHAMPION_PERIOD, promotion: null });
+  await lock.acquire('digits', 'digits-t1-c1');
+  await rollouts.save(aRollout());
+  const ports = { candidates, champions, lock, outcomes, facts, unitOfWork, clock };
+  const reconciler = new RolloutReconciler(rollouts, requests, router, meter, ports);
+  const queue = new RecordingWorkQueue();
+  const control = new RolloutControl({ rollouts, requests, queue, audit, unitOfWork, clock });
+  return {
+    ...{ clock, facts, rollouts, router, lock, outcomes, audit, champions, meter, control },
+    /** So many passes, one a second. */
+    passes: async (count: number) => {
+      let result = {};
+      for (let i = 0; i < count; i += 1) {
+        clock.advance(1_000);
+        result = await reconciler.reconcile(ID);
+      }
+      return result;
+    },
+    status: async () => (await rollouts.require(ID)).status,
+  };
+}

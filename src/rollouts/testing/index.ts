@@ -1,0 +1,133 @@
+import { type Digest, NotFound, RevisionConflict, type Verdict } from '../../kernel/index.js';
+import type { Gate, RolloutPolicy } from '../../models/index.js';
+import type { GateReading, Rollout, RolloutStatus } from '../domain/rollout.js';
+import { GateMeter, type RolloutRequest, RolloutRequests, RolloutStore, TrafficRouter } from '../ports.js';
+
+export const T0 = new Date('2026-01-01T00:00:00.000Z');
+/** So many seconds after T0. */
+export const at = (seconds: number) => new Date(T0.getTime() + seconds * 1000);
+
+const digest = (digit: string): Digest => `sha256:${digit.repeat(64)}`;
+export const CHAMPION = digest('a');
+export const CANDIDATE = digest('b');
+export const OTHER = digest('c');
+
+export const GATE: Gate = { kind: 'error-ratio', max: 0.01, minimumSamples: 30 };
+
+/** Two steps of 10 and 50 percent, held 3 s each, with one gate each. */
+export const POLICY: RolloutPolicy = {
+  steps: [
+    { weight: 10, holdSeconds: 3, gates: [GATE] },
+    { weight: 50, holdSeconds: 3, gates: [GATE] },
+  ],
+  ...{ blindSeconds: 20, undecidedSeconds: 40, confirmSeconds: 10 },
+};
+
+/** The rollout of the candidate `digits-t1-c1`. */
+export function aRollout(status: RolloutStatus = { phase: 'Pending' }, policy: RolloutPolicy = POLICY): Rollout {
+  return {
+    ...{ id: 'digits-t1-c1-r', model: 'digits', status, revision: 0, createdAt: T0, updatedAt: T0 },
+    spec: {
+      ...{ experiment: 'digits-t1-c1-x', candidate: 'digits-t1-c1', candidateVersion: CANDIDATE },
+      ...{ champion: CHAMPION, policy, salt: 'salt' },
+    },
+  };
+}
+
+/** Progressing, in force since T0 unless a test says otherwise. */
+export function progressing(
+  over: Partial<Extract<RolloutStatus, { phase: 'Progressing' }>> = {},
+): Extract<RolloutStatus, { phase: 'Progressing' }> {
+  const fresh = { inForceSince: T0, stepSince: T0, blindSince: null, blindMs: 0, readings: [] };
+  return { phase: 'Progressing', step: 0, ...fresh, ...over };
+}
+
+/** What the gate says, on evidence as new as `newestAt`; without evidence when `samples` is null. */
+export function aReading(verdict: Verdict, newestAt = at(5), samples: number | null = 100): GateReading {
+  const evidence = { name: 'error_ratio', value: 0, series: 1, warnings: [], query: 'windows' };
+  return {
+    ...{ gate: GATE, verdict, reason: `said ${verdict}`, at: newestAt },
+    evidence: samples === null ? [] : [{ ...evidence, samples, newestAt }],
+  };
+}
+
+/** Rollouts in memory, with revisions like the real store. */
+export class FakeRolloutStore extends RolloutStore {
+  readonly rollouts = new Map<string, Rollout>();
+  failNextSave = false;
+
+  override async find(id: string) {
+    return this.rollouts.get(id) ?? null;
+  }
+  override async require(id: string) {
+    const found = await this.find(id);
+    if (found === null) throw new NotFound('rollout', id);
+    return found;
+  }
+  override async list(model: string) {
+    return [...this.rollouts.values()].filter((each) => each.model === model).reverse();
+  }
+  override async listUnfinished() {
+    return [...this.rollouts.values()].filter(
+      ({ status }) => !['Promoted', 'RolledBack', 'Aborted'].includes(status.phase),
+    );
+  }
+  override async save(rollout: Rollout) {
+    const stored = this.rollouts.get(rollout.id);
+    if (rollout.revision === 0 && stored !== undefined) return stored;
+    if (rollout.revision !== (stored?.revision ?? 0)) throw new RevisionConflict('rollout', rollout.id);
+    if (this.failNextSave) {
+      this.failNextSave = false;
+      throw new Error('the process died');
+    }
+    const saved = { ...rollout, revision: rollout.revision + 1 };
+    this.rollouts.set(saved.id, saved);
+    return saved;
+  }
+}
+
+export class FakeRolloutRequests extends RolloutRequests {
+  readonly requests = new Map<string, RolloutRequest>();
+  override async put(rollout: string, request: RolloutRequest) {
+    if (this.requests.get(rollout)?.verb !== 'abort') this.requests.set(rollout, request);
+  }
+  override async find(rollout: string) {
+    return this.requests.get(rollout) ?? null;
+  }
+  override async clear(rollout: string, verb: 'pause' | 'resume') {
+    if (this.requests.get(rollout)?.verb === verb) this.requests.delete(rollout);
+  }
+  override async lock() {}
+}
+
+/** A data plane that does at once what it is told, unless `sees` is false or `lapsed` is true. */
+export class FakeTrafficRouter extends TrafficRouter {
+  weight = 0;
+  stable: Digest | null = null;
+  confirmBy: Date | null = null;
+  sees = true;
+
+  override async setWeight(_model: string, split: Parameters<TrafficRouter['setWeight']>[1]) {
+    this.weight = split.weight;
+    this.confirmBy = split.confirmBy;
+  }
+  override async actualWeight() {
+    return this.sees ? this.weight : null;
+  }
+  override async giveBack(_model: string, champion: Digest) {
+    this.weight = 0;
+    this.stable = champion;
+  }
+}
+
+/** Says what the test puts in, on evidence as new as the clock. */
+export class FakeGateMeter extends GateMeter {
+  verdict: Verdict = 'PASS';
+  constructor(private readonly now: () => Date) {
+    super();
+  }
+  override async read() {
+    const blind = this.verdict === 'BLIND';
+    return aReading(this.verdict, this.now(), blind ? null : 100);
+  }
+}
