@@ -4,9 +4,9 @@ import { ROOT } from '../setup/places.mjs';
 const MOST = 60_000;
 
 /** Runs a program and keeps the beginning of what it says, in order. */
-export function capture(command, args, { cwd = ROOT, env = {} } = {}) {
+export function capture(command, args, { cwd = ROOT } = {}) {
   return new Promise((resolve) => {
-    const child = spawn(command, args, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(command, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
     let output = '';
     let cut = 0;
     for (const stream of [child.stdout, child.stderr]) {

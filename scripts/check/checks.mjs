@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { NODE_MODULES, ROOT, RUNNERS, RUNTIME } from '../setup/places.mjs';
+import { NODE_MODULES, ROOT, RUNNERS } from '../setup/places.mjs';
 import { pythonBinary } from '../setup/python-environment.mjs';
 
 const npm = (program, ...args) => [process.execPath, [join(NODE_MODULES, program), ...args]];
@@ -82,10 +82,6 @@ export const CHECKS = [
     name: 'py-types',
     what: 'pyright',
     ...runners,
-    // pyright fetches its program at the first run; it is to stay inside the clone.
-    command: () => {
-      const [command, args, options] = python('pyright', '--pythonpath', join(dirname(pythonBinary), 'python'));
-      return [command, args, { ...options, env: { PYRIGHT_PYTHON_CACHE_DIR: join(RUNTIME, 'pyright') } }];
-    },
+    command: () => python('pyright', '--pythonpath', join(dirname(pythonBinary), 'python')),
   },
 ];
