@@ -84,7 +84,7 @@ export function stateDrift(
   baseline: Tally | null,
   policy: MonitorPolicy,
 ): Statement {
-  const falseAlarm = `The expected number of false alarms within n answers is at most n/${policy.falseAlarmEvery.toLocaleString('en-US')} (G-test a block of at least ${policy.minimumSamples} answers, Bonferroni over features and blocks), and only shifts of PSI ≥ ${LEAST_PSI} count.`;
+  const falseAlarm = `The expected number of false alarms within n answers is at most n/${policy.falseAlarmEvery.toLocaleString('en-US')} (homogeneity test, one a block of at least ${policy.minimumSamples} answers, Bonferroni over features and blocks), and only shifts of PSI ≥ ${LEAST_PSI} count.`;
   if (baseline === null)
     return undecided(`The baseline is still being taken: it needs ${policy.minimumSamples} answers.`, falseAlarm);
   const { last, alarm } = state;

@@ -1,7 +1,7 @@
 import { chiSquareTail } from './special-functions.js';
 
 /** Bins with fewer expected counts are joined with their neighbour, where the chi-square approximation needs it. */
-const LEAST_EXPECTED = 5;
+const LEAST_EXPECTED = 10;
 /** Half a count a bin keeps PSI finite when a bin is empty on one side. */
 const SMOOTHING = 0.5;
 
@@ -10,7 +10,7 @@ export interface DriftTest {
   readonly psi: number;
   /** Jensen–Shannon divergence in bits, 0..1. */
   readonly jensenShannon: number;
-  /** Of the two-sample G-test; 1 when too little is left to compare. */
+  /** The larger of the G-test's and Pearson's; 1 when too little is left to compare. */
   readonly pValue: number;
 }
 
@@ -18,14 +18,15 @@ export interface DriftTest {
  * Compares two histograms over the same bins.
  *
  * The test is the two-sample likelihood-ratio test of homogeneity, G = 2 Σ O·ln(O/E) over the 2 × K table with
- * Williams' correction (Williams, Biometrika 1976), against chi-square with K − 1 degrees of freedom. Both rows are
- * samples, so a small baseline makes it less sensitive, not wrong.
+ * Williams' correction (Williams, Biometrika 1976), against chi-square with K − 1 degrees of freedom; Pearson's
+ * X² = Σ (O − E)²/E must agree, because far out in the tail G alone rejects somewhat too often where counts are small.
+ * Both rows are samples, so a small baseline makes it less sensitive, not wrong.
  */
 export function compareHistograms(baseline: readonly number[], recent: readonly number[]): DriftTest {
   const baseTotal = sum(baseline);
   const recentTotal = sum(recent);
   if (baseTotal === 0 || recentTotal === 0) return { psi: 0, jensenShannon: 0, pValue: 1 };
-  return { ...effectSizes(baseline, recent, baseTotal, recentTotal), pValue: gTest(baseline, recent) };
+  return { ...effectSizes(baseline, recent, baseTotal, recentTotal), pValue: homogeneity(baseline, recent) };
 }
 
 function effectSizes(baseline: readonly number[], recent: readonly number[], baseTotal: number, recentTotal: number) {
@@ -42,25 +43,29 @@ function effectSizes(baseline: readonly number[], recent: readonly number[], bas
   return { psi, jensenShannon };
 }
 
-function gTest(baseline: readonly number[], recent: readonly number[]): number {
+function homogeneity(baseline: readonly number[], recent: readonly number[]): number {
   const table = joinSparseBins(baseline, recent);
   if (table.length < 2) return 1;
   const rows = [sum(table.map((bin) => bin[0])), sum(table.map((bin) => bin[1]))] as const;
   const total = rows[0] + rows[1];
   let g = 0;
+  let pearson = 0;
   let inverseColumns = 0;
   for (const bin of table) {
     const column = bin[0] + bin[1];
     inverseColumns += total / column;
-    for (const side of [0, 1] as const)
-      if (bin[side] > 0) g += 2 * bin[side] * Math.log((bin[side] * total) / (rows[side] * column));
+    for (const side of [0, 1] as const) {
+      const expected = (rows[side] * column) / total;
+      if (bin[side] > 0) g += 2 * bin[side] * Math.log(bin[side] / expected);
+      pearson += (bin[side] - expected) ** 2 / expected;
+    }
   }
   const degrees = table.length - 1;
   const williams = 1 + ((total / rows[0] + total / rows[1] - 1) * (inverseColumns - 1)) / (6 * total * degrees);
-  return chiSquareTail(g / williams, degrees);
+  return chiSquareTail(Math.min(g / williams, pearson), degrees);
 }
 
-/** Neighbouring bins together until both rows expect at least five in each. */
+/** Neighbouring bins together until both rows expect at least ten in each. */
 function joinSparseBins(baseline: readonly number[], recent: readonly number[]): [number, number][] {
   const share = Math.min(sum(baseline), sum(recent)) / (sum(baseline) + sum(recent));
   const joined: [number, number][] = [];
