@@ -25,10 +25,7 @@ export class Rescorer {
 
   /** Scores the next samples; writes nothing, so that scoring takes no part in a transaction. */
   async score(watch: Watch, batch: number): Promise<RescoreResult> {
-    const after = await this.ledger.newestSequence(watch);
-    const found = await this.samples.after(watch.model, watch.version, after, batch);
-    const fresh = found.filter((sample) => sample.at >= watch.since);
-    const more = found.length === batch;
+    const { fresh, more } = await this.next(watch, batch);
     if (fresh.length === 0) return { rows: [], failure: null, more: false };
     try {
       const predictions = await this.scorer.score(watch.model, watch.reference, flatten(fresh), fresh.length);
@@ -40,6 +37,18 @@ export class Rescorer {
     } catch (error) {
       if (!(error instanceof RatchetError)) throw error;
       return { rows: [], failure: error.message, more: false };
+    }
+  }
+
+  /** The next samples of the period; those from before it, which the version answered as a candidate, are passed over. */
+  private async next(watch: Watch, batch: number): Promise<{ readonly fresh: readonly Sample[]; readonly more: boolean }> {
+    let after = await this.ledger.newestSequence(watch);
+    for (;;) {
+      const found = await this.samples.after(watch.model, watch.version, after, batch);
+      const fresh = found.filter((sample) => sample.at >= watch.since);
+      const more = found.length === batch;
+      if (fresh.length > 0 || !more) return { fresh, more };
+      after = found.at(-1)?.sequence ?? after;
     }
   }
 
