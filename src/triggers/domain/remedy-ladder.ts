@@ -10,7 +10,7 @@ const distil = (parameters: Rung['parameters'] = {}): Rung => ({ recipe: 'increm
 export const LADDERS: Readonly<Record<Exclude<Cause, 'manual'>, readonly Rung[]>> = {
   'no-compressed-champion': [quantize(), quantize({ method: 'percentile' }), quantize({ excludeSensitive: 2 })],
   'compression-damage': [quantize(), quantize({ excludeSensitive: 2 }), distil()],
-  'world-changed': [distil(), distil({ effort: 2 })],
+  'world-changed': [distil(), distil({ fineTune: { epochs: 12, patience: 4 }, distil: { epochs: 10, patience: 4 } })],
   latency: [quantize()],
 };
 
