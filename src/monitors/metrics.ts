@@ -51,19 +51,22 @@ export const rescoreFailuresTotal = counter({
 
 const STATES: readonly FindingState[] = ['calm', 'alarm', 'undecided'];
 
+const OWN_GAUGE = new Map([
+  ['recent_ratio', recentRatio],
+  ['tolerated_ratio', toleratedRatio],
+  ['threshold', thresholdCount],
+]);
+
 /** Shows a finding as it was saved. */
 export function showFinding(finding: Finding): void {
   const { model, monitor } = finding;
   for (const state of STATES) findingState.set({ model, monitor, state }, state === finding.state ? 1 : 0);
-  const values = new Map(finding.evidence.map(({ name, value }) => [name, value]));
-  const score = values.get('score') ?? null;
-  const threshold = values.get('threshold') ?? null;
+  const values = new Map(
+    finding.evidence.flatMap(({ name, value }) => (value === null ? [] : [[name, value] as const])),
+  );
   for (const [name, value] of values) {
-    if (value === null) continue;
-    if (name === 'recent_ratio') recentRatio.set({ model, monitor }, value);
-    else if (name === 'tolerated_ratio') toleratedRatio.set({ model, monitor }, value);
-    else if (name === 'threshold') thresholdCount.set({ model, monitor }, value);
-    else if (name !== 'score') evidenceValue.set({ model, monitor, evidence: name }, value);
+    if (name === 'score') scoreRatio.set({ model, monitor }, value / (values.get('threshold') ?? Infinity));
+    else if (OWN_GAUGE.has(name)) OWN_GAUGE.get(name)?.set({ model, monitor }, value);
+    else evidenceValue.set({ model, monitor, evidence: name }, value);
   }
-  if (score !== null && threshold !== null) scoreRatio.set({ model, monitor }, score / threshold);
 }

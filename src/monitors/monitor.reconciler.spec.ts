@@ -25,7 +25,13 @@ import { WindowWatch } from './window-watch.js';
 
 const CHAMPION = someDigest('a');
 const REFERENCE = someDigest('f');
-const PROFILE: QualityProfile = { accuracy: 0.98, labelled: 2_000, agreement: 0.99, compared: 2_000, referenceAccuracy: 0.98 };
+const PROFILE: QualityProfile = {
+  accuracy: 0.98,
+  labelled: 2_000,
+  agreement: 0.99,
+  compared: 2_000,
+  referenceAccuracy: 0.98,
+};
 const SETTINGS = { passMs: 1_000, baselineSeconds: 60, windowGraceMs: 1_500, rescoreDays: 7 };
 const T0 = new Date('2026-01-01T00:00:00Z').getTime();
 
@@ -54,7 +60,20 @@ function world() {
     clock,
     SETTINGS,
   );
-  return { clock, facts, models, history, findings, detectors, rescores, samples, answers, windows, scorer, reconciler };
+  return {
+    clock,
+    facts,
+    models,
+    history,
+    findings,
+    detectors,
+    rescores,
+    samples,
+    answers,
+    windows,
+    scorer,
+    reconciler,
+  };
 }
 
 describe('the monitor reconciler', () => {
@@ -80,7 +99,14 @@ describe('the monitor reconciler', () => {
   });
 
   const promote = (promotion: string, champion = CHAMPION) =>
-    w.history.begin({ model: 'digits', champion, reference: REFERENCE, promotion, profile: PROFILE, at: w.clock.now() });
+    w.history.begin({
+      model: 'digits',
+      champion,
+      reference: REFERENCE,
+      promotion,
+      profile: PROFILE,
+      at: w.clock.now(),
+    });
 
   /** Answers one a second: the reference would say `row[0]`, the champion says something else at rate `damage`. */
   function serve(count: number, damage: number, wrong: number, labelled = true): void {
@@ -221,12 +247,20 @@ describe('the monitor reconciler', () => {
     const features = (counts: number[]) => ({ mean: { edges: [0.5], counts } });
     const add = (second: number, counts: number[]) =>
       w.windows.windows.push(
-        aWindow(CHAMPION, T0 / 1000 + second, { features: features(counts), predictions: { 0: counts[0]!, 1: counts[1]! } }),
+        aWindow(CHAMPION, T0 / 1000 + second, {
+          features: features(counts),
+          predictions: { 0: counts[0]!, 1: counts[1]! },
+        }),
       );
     for (let i = 0; i < 4; i += 1) add(i * 10, [50, 50]);
     w.clock.advance(60_000);
     await settle();
-    expect(await states()).toMatchObject({ 'input-drift': 'calm', 'prediction-drift': 'calm', latency: 'calm', errors: 'calm' });
+    expect(await states()).toMatchObject({
+      'input-drift': 'calm',
+      'prediction-drift': 'calm',
+      latency: 'calm',
+      errors: 'calm',
+    });
     add(60, [95, 5]);
     w.clock.advance(15_000);
     await settle();

@@ -71,10 +71,18 @@ export class MonitorReconciler implements Reconciler {
       const about = { model: watch.model, version: watch.version, monitor };
       const previous = before.get(monitor);
       // What was found in an earlier period of the same version is not this period's past.
-      const finding = toFinding(about, statement, previous !== undefined && previous.observedAt >= watch.since ? previous : undefined, now);
+      const finding = toFinding(
+        about,
+        statement,
+        previous !== undefined && previous.observedAt >= watch.since ? previous : undefined,
+        now,
+      );
       await this.stores.findings.save(finding);
       if (previous?.state !== finding.state)
-        log.info({ model: watch.model, monitor, state: finding.state, explanation: finding.explanation }, 'finding changed');
+        log.info(
+          { model: watch.model, monitor, state: finding.state, explanation: finding.explanation },
+          'finding changed',
+        );
       findings.push(finding);
     }
     return findings;

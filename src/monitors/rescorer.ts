@@ -41,7 +41,10 @@ export class Rescorer {
   }
 
   /** The next samples of the period; those from before it, which the version answered as a candidate, are passed over. */
-  private async next(watch: Watch, batch: number): Promise<{ readonly fresh: readonly Sample[]; readonly more: boolean }> {
+  private async next(
+    watch: Watch,
+    batch: number,
+  ): Promise<{ readonly fresh: readonly Sample[]; readonly more: boolean }> {
     let after = await this.ledger.newestSequence(watch);
     for (;;) {
       const found = await this.samples.after(watch.model, watch.version, after, batch);

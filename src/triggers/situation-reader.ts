@@ -30,7 +30,9 @@ export class SituationReader {
   ): Promise<{ readonly attribution: Attribution; readonly input: PolicyInput }> {
     const { findings: store, lock, triggers: triggerStore, ledger, samples } = this.ports;
     // A version that serves again does not inherit what was found about it in an earlier period.
-    const findings = (await store.list(model.id, period.champion)).filter(({ observedAt }) => observedAt >= period.from);
+    const findings = (await store.list(model.id, period.champion)).filter(
+      ({ observedAt }) => observedAt >= period.from,
+    );
     const triggers = await triggerStore.list(model.id);
     const situation = await this.situation(model, period, findings, triggers, now);
     const attribution = attribute(findings, situation);

@@ -73,7 +73,14 @@ export class TriggerDesk {
     const now = this.ports.clock.now();
     const id = nextTriggerId(model, await this.ports.triggers.list(model));
     const times = { createdAt: now, updatedAt: now };
-    const trigger = await this.ports.triggers.save({ id, model, spec, status: { phase: 'Open' }, revision: 0, ...times });
+    const trigger = await this.ports.triggers.save({
+      id,
+      model,
+      spec,
+      status: { phase: 'Open' },
+      revision: 0,
+      ...times,
+    });
     await this.ports.facts.publish(TriggerOpened, { trigger: id, model });
     await this.ports.audit.append({
       actor: actor.name,

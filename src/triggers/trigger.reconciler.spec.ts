@@ -1,11 +1,6 @@
 import { beforeEach, describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import {
-  FakeClock,
-  ImmediateUnitOfWork,
-  RecordingAuditLog,
-  RecordingFactBus,
-} from '../kernel/testing/index.js';
+import { FakeClock, ImmediateUnitOfWork, RecordingAuditLog, RecordingFactBus } from '../kernel/testing/index.js';
 import { FakeChampionHistory, FakeChangeLock, FakeModelStore, someSpec } from '../models/testing/index.js';
 import { type FindingState, MONITORS } from '../monitors/index.js';
 import { FakeFindingStore, FakeRescoreLedger, FakeSampleStore } from '../monitors/testing/index.js';
@@ -59,7 +54,23 @@ async function world(champion = CHAMPION) {
       samples.arrived.set(`r${sequence}`, 0);
     }
   };
-  return { clock, facts, audit, models, history, lock, findings, rescores, samples, triggers, ledger, desk, endings, reconciler, add };
+  return {
+    clock,
+    facts,
+    audit,
+    models,
+    history,
+    lock,
+    findings,
+    rescores,
+    samples,
+    triggers,
+    ledger,
+    desk,
+    endings,
+    reconciler,
+    add,
+  };
 }
 
 describe('the trigger reconciler', () => {
@@ -106,15 +117,27 @@ describe('the trigger reconciler', () => {
     const changeAt = w.clock.now();
     w.add(400);
     const watch = { model: 'digits', version: CHAMPION, reference: REFERENCE, since: changeAt };
-    const row = (n: number) => ({ requestId: `r${n}`, sequence: n, at: changeAt, champion: n % 5 === 0 ? 1 : 0, reference: 0 });
-    await w.rescores.add(watch, Array.from({ length: 200 }, (_, n) => row(n + 1)));
+    const row = (n: number) => ({
+      requestId: `r${n}`,
+      sequence: n,
+      at: changeAt,
+      champion: n % 5 === 0 ? 1 : 0,
+      reference: 0,
+    });
+    await w.rescores.add(
+      watch,
+      Array.from({ length: 200 }, (_, n) => row(n + 1)),
+    );
     await w.findings.save(aFinding('fidelity', 'alarm', { changeAt, since: changeAt, observedAt: changeAt }));
     await w.findings.save(aFinding('reference-accuracy', 'calm', { observedAt: changeAt }));
     await pass();
     expect(w.triggers.recorded[0]).toMatchObject({ action: 'wait', cause: 'unclear' });
     await w.rescores.label(watch, new Map(Array.from({ length: 200 }, (_, n) => [`r${n + 1}`, 0])));
     await pass();
-    expect((await w.triggers.require('digits-t1')).spec).toMatchObject({ cause: 'compression-damage', freshSince: changeAt });
+    expect((await w.triggers.require('digits-t1')).spec).toMatchObject({
+      cause: 'compression-damage',
+      freshSince: changeAt,
+    });
   });
 
   it('takes no finding of an earlier period of the same version', async () => {

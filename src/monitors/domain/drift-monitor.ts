@@ -89,7 +89,10 @@ export function stateDrift(
     return undecided(`The baseline is still being taken: it needs ${policy.minimumSamples} answers.`, falseAlarm);
   const { last, alarm } = state;
   if (last === null)
-    return undecided(`${state.pending.requests} answers since the promotion; a look needs ${policy.minimumSamples}.`, falseAlarm);
+    return undecided(
+      `${state.pending.requests} answers since the promotion; a look needs ${policy.minimumSamples}.`,
+      falseAlarm,
+    );
   const evidence = evidenceOf(what, last);
   const common = { evidence, falseAlarm, changeAt: null, level: null };
   if (Object.keys(last.features).length === 0)

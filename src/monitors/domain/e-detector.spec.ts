@@ -20,7 +20,13 @@ function delays(p0: number, stable: number, changed: number, streams: number, be
   let missed = 0;
   const errors: number[] = [];
   for (let seed = 1; seed <= streams; seed += 1) {
-    const detector = firstAlarm(newEDetector(p0, A), stream(seed * 7_919, [[before, stable], [after, changed]]));
+    const detector = firstAlarm(
+      newEDetector(p0, A),
+      stream(seed * 7_919, [
+        [before, stable],
+        [after, changed],
+      ]),
+    );
     if (detector.alarm === null) missed += 1;
     else if (detector.alarm.observation > before) {
       sum += detector.alarm.observation - before;
@@ -73,11 +79,26 @@ describe('mixture Shiryaev–Roberts e-detector', () => {
   });
 
   it('says nothing about a rate that falls', () => {
-    expect(firstAlarm(newEDetector(0.05, A), stream(3, [[3_000, 0.05], [10_000, 0.01]])).alarm).toBeNull();
+    expect(
+      firstAlarm(
+        newEDetector(0.05, A),
+        stream(3, [
+          [3_000, 0.05],
+          [10_000, 0.01],
+        ]),
+      ).alarm,
+    ).toBeNull();
   });
 
   it('recovers from an alarm when the stream does, and starts afresh', () => {
-    const after = observe(newEDetector(0.05, A), stream(5, [[500, 0.05], [2_000, 0.4], [400, 0.03]]));
+    const after = observe(
+      newEDetector(0.05, A),
+      stream(5, [
+        [500, 0.05],
+        [2_000, 0.4],
+        [400, 0.03],
+      ]),
+    );
     expect(after.alarm).toBeNull();
     expect(score(after)).toBeLessThan(A);
   });

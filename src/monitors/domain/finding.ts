@@ -33,10 +33,17 @@ export interface Finding {
    */
   readonly changeAt: Date | null;
   /** Recent level of the monitored rate and its time-uniform or Wilson bounds; what attribution compares. */
-  readonly level: { readonly value: number; readonly lower: number; readonly upper: number; readonly samples: number } | null;
+  readonly level: {
+    readonly value: number;
+    readonly lower: number;
+    readonly upper: number;
+    readonly samples: number;
+  } | null;
 }
 
 /** A finding entered another state. */
-export const FindingChanged = factType<{ readonly model: string; readonly monitor: MonitorName; readonly state: FindingState }>(
-  'monitors.finding-changed',
-);
+export const FindingChanged = factType<{
+  readonly model: string;
+  readonly monitor: MonitorName;
+  readonly state: FindingState;
+}>('monitors.finding-changed');

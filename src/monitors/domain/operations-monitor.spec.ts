@@ -5,7 +5,8 @@ import { aWindow } from '../testing/index.js';
 import { NEW_ERRORS_MONITOR, observeErrors, stateErrors, stateLatency } from './operations-monitor.js';
 
 const POLICY = { ...someSpec().monitors, falseAlarmEvery: 100_000, minimumSamples: 200 };
-const windows = (...latencies: number[]) => latencies.map((latencyMs, i) => aWindow(someDigest('a'), i * 10, { latencyMs }));
+const windows = (...latencies: number[]) =>
+  latencies.map((latencyMs, i) => aWindow(someDigest('a'), i * 10, { latencyMs }));
 
 describe('latency', () => {
   it.each([

@@ -20,7 +20,10 @@ export function stateLatency(windows: readonly Window[], ceilingMs: number, poli
   const newest = windows.filter((window) => window.requests > window.errors).slice(-WINDOWS);
   const samples = newest.reduce((sum, window) => sum + window.requests - window.errors, 0);
   if (newest.length < WINDOWS || samples < policy.minimumSamples)
-    return undecided(`${samples} answers in ${newest.length} recent windows; ${policy.minimumSamples} in ${WINDOWS} are needed.`, falseAlarm);
+    return undecided(
+      `${samples} answers in ${newest.length} recent windows; ${policy.minimumSamples} in ${WINDOWS} are needed.`,
+      falseAlarm,
+    );
   const value = latencyQuantile(newest, 0.95);
   const above = newest.filter((window) => lowerBoundMs(window, policy.falseAlarmEvery) > ceilingMs).length;
   const evidence: Evidence[] = [
@@ -70,15 +73,25 @@ export function observeErrors(
   if (requests < policy.minimumSamples) return { ...state, pending: { requests, errors } };
   const pValue = binomialTail(errors, requests, maxErrorRatio);
   const above = pValue < Math.min(1, requests / policy.falseAlarmEvery);
-  return { pending: { requests: 0, errors: 0 }, last: { requests, errors, pValue, at: window.newestAt.getTime(), above } };
+  return {
+    pending: { requests: 0, errors: 0 },
+    last: { requests, errors, pValue, at: window.newestAt.getTime(), above },
+  };
 }
 
 /** What the errors monitor states now. */
 export function stateErrors(state: ErrorsMonitorState, maxErrorRatio: number, policy: MonitorPolicy): Statement {
   const falseAlarm = `The expected number of false alarms within n requests is at most n/${policy.falseAlarmEvery.toLocaleString('en-US')} while the error ratio stays within the allowed one (exact binomial test a block).`;
   const { last, pending } = state;
-  if (last === null) return undecided(`Only ${pending.requests} requests so far; ${policy.minimumSamples} are needed.`, falseAlarm);
-  const common = { samples: last.requests, newestAt: new Date(last.at), series: 1, warnings: [], query: 'newest block of windows' };
+  if (last === null)
+    return undecided(`Only ${pending.requests} requests so far; ${policy.minimumSamples} are needed.`, falseAlarm);
+  const common = {
+    samples: last.requests,
+    newestAt: new Date(last.at),
+    series: 1,
+    warnings: [],
+    query: 'newest block of windows',
+  };
   const level = wilson(last.errors, last.requests);
   return {
     state: last.above ? 'alarm' : 'calm',
@@ -95,6 +108,17 @@ export function stateErrors(state: ErrorsMonitorState, maxErrorRatio: number, po
 }
 
 function measured(name: string, value: number | null, samples: number, windows: readonly Window[]): Evidence {
-  const newestAt = windows.reduce<Date | null>((newest, { newestAt: at }) => (newest === null || at > newest ? at : newest), null);
-  return { name, value, samples, newestAt, series: 1, warnings: [], query: `newest ${WINDOWS} closed windows of the champion` };
+  const newestAt = windows.reduce<Date | null>(
+    (newest, { newestAt: at }) => (newest === null || at > newest ? at : newest),
+    null,
+  );
+  return {
+    name,
+    value,
+    samples,
+    newestAt,
+    series: 1,
+    warnings: [],
+    query: `newest ${WINDOWS} closed windows of the champion`,
+  };
 }

@@ -2,7 +2,13 @@ import type { Evidence } from '../../kernel/index.js';
 import type { MonitorPolicy } from '../../models/index.js';
 import { changePoint, score } from './e-detector.js';
 import type { MonitorName } from './finding.js';
-import { LIMIT_MISS, observationCount, type RateMonitorState, recentLevel, type ToleratedRate } from './rate-monitor.js';
+import {
+  LIMIT_MISS,
+  observationCount,
+  type RateMonitorState,
+  recentLevel,
+  type ToleratedRate,
+} from './rate-monitor.js';
 import type { Statement } from './statement.js';
 
 type RateMonitorName = Extract<MonitorName, 'accuracy' | 'reference-accuracy' | 'fidelity'>;
@@ -51,19 +57,23 @@ export function stateRate(monitor: RateMonitorName, state: RateMonitorState, pol
 }
 
 function evidenceOf(monitor: RateMonitorName, state: RateMonitorState): Evidence[] {
+  const { limit, detector, newestAt } = state;
   const level = recentLevel(state);
-  const samples = observationCount(state);
-  const common = {
-    newestAt: state.newestAt === null ? null : new Date(state.newestAt),
+  const observations = observationCount(state);
+  const entry = (name: string, value: number | undefined, samples: number | undefined): Evidence => ({
+    name,
+    value: value ?? null,
+    samples: samples ?? 0,
+    newestAt: newestAt === null ? null : new Date(newestAt),
     series: 1,
     warnings: [],
     query: SUBJECTS[monitor].query,
-  };
+  });
   return [
-    { ...common, name: 'recent_ratio', value: level?.value ?? null, samples: level?.samples ?? 0 },
-    { ...common, name: TOLERATED_RATE, value: state.limit?.rate ?? null, samples: state.limit?.samples ?? 0 },
-    { ...common, name: 'score', value: state.detector === null ? null : score(state.detector), samples },
-    { ...common, name: 'threshold', value: state.detector?.threshold ?? null, samples },
+    entry('recent_ratio', level?.value, level?.samples),
+    entry(TOLERATED_RATE, limit?.rate, limit?.samples),
+    entry('score', detector === null ? undefined : score(detector), observations),
+    entry('threshold', detector?.threshold, observations),
   ];
 }
 
@@ -71,7 +81,8 @@ function promise(limit: ToleratedRate | null, policy: MonitorPolicy): string {
   const every = policy.falseAlarmEvery.toLocaleString('en-US');
   const base = `P(false alarm within n observations) is at most n/${every} while the rate stays within the tolerated one`;
   if (limit === null) return `${base}; none can be raised before that is known.`;
-  const from = limit.source === 'evaluation' ? 'evaluated answers' : 'first answers after the promotion, nobody evaluated it';
+  const from =
+    limit.source === 'evaluation' ? 'evaluated answers' : 'first answers after the promotion, nobody evaluated it';
   return `${base}, ${percent(limit.rate)}; with ${100 - LIMIT_MISS * 100} % confidence the stable rate does not exceed it (estimate ${percent(limit.estimate)} from ${limit.samples} ${from}).`;
 }
 

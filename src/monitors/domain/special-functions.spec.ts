@@ -25,7 +25,9 @@ describe('special functions', () => {
     for (let k = 0; k <= n; k += 1) {
       let sum = 0;
       for (let i = k; i <= n; i += 1)
-        sum += Math.exp(lnGamma(n + 1) - lnGamma(i + 1) - lnGamma(n - i + 1) + i * Math.log(p) + (n - i) * Math.log1p(-p));
+        sum += Math.exp(
+          lnGamma(n + 1) - lnGamma(i + 1) - lnGamma(n - i + 1) + i * Math.log(p) + (n - i) * Math.log1p(-p),
+        );
       expect(binomialTail(k, n, p)).toBeCloseTo(sum, 10);
     }
     expect(betaCumulative(0.5, 3, 3)).toBeCloseTo(0.5, 12);

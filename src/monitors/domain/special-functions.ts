@@ -13,7 +13,10 @@ export function lnGamma(x: number): number {
   if (x < 0.5) return Math.log(Math.PI / Math.sin(Math.PI * x)) - lnGamma(1 - x);
   const shifted = x - 1;
   const t = shifted + 7.5;
-  const series = LANCZOS.reduce((sum, coefficient, i) => (i === 0 ? coefficient : sum + coefficient / (shifted + i)), 0);
+  const series = LANCZOS.reduce(
+    (sum, coefficient, i) => (i === 0 ? coefficient : sum + coefficient / (shifted + i)),
+    0,
+  );
   return 0.5 * Math.log(2 * Math.PI) + (shifted + 0.5) * Math.log(t) - t + Math.log(series);
 }
 
@@ -36,7 +39,13 @@ export function chiSquareTail(x: number, degrees: number): number {
     }
     return Math.max(0, 1 - sum * front);
   }
-  return front * lentz((i) => (i === 0 ? 1 : -i * (i - a)), (i) => z + 2 * i + 1 - a);
+  return (
+    front *
+    lentz(
+      (i) => (i === 0 ? 1 : -i * (i - a)),
+      (i) => z + 2 * i + 1 - a,
+    )
+  );
 }
 
 /**

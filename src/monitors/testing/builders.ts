@@ -2,7 +2,11 @@ import type { Digest } from '../../kernel/index.js';
 import { LatencySketch, type Window } from '../../telemetry/index.js';
 
 /** A window of ten seconds that starts `second` seconds after 1970. */
-export function aWindow(version: Digest, second: number, changes: Partial<Window> & { latencyMs?: number } = {}): Window {
+export function aWindow(
+  version: Digest,
+  second: number,
+  changes: Partial<Window> & { latencyMs?: number } = {},
+): Window {
   const { latencyMs = 2, ...fields } = changes;
   const requests = fields.requests ?? 100;
   const sketch = new LatencySketch();

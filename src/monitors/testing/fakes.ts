@@ -152,7 +152,12 @@ export class FakeSampleStore extends SampleStore {
 
 export class FakeAnswerLedger extends AnswerLedger {
   answers: LabelledAnswer[] = [];
-  override async labelledAfter(_model: string, version: Digest, after: number, limit: number): Promise<LabelledAnswer[]> {
+  override async labelledAfter(
+    _model: string,
+    version: Digest,
+    after: number,
+    limit: number,
+  ): Promise<LabelledAnswer[]> {
     return this.answers.filter((each) => each.version === version && each.sequence > after).slice(0, limit);
   }
   override async pairs(): Promise<PairedAnswer[]> {

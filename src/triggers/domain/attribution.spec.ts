@@ -28,7 +28,12 @@ const REFERENCE_WORSE = tally(60, 15, 14);
 
 const ROWS: [row: string, findings: Finding[], situation: Partial<Situation>, cause: Attribution['cause']][] = [
   ['too-early', [], { championIsReference: true, samples: 499 }, 'none'],
-  ['reference-outdated', alarms('accuracy'), { championIsReference: true, compressionExhausted: true }, 'world-changed'],
+  [
+    'reference-outdated',
+    alarms('accuracy'),
+    { championIsReference: true, compressionExhausted: true },
+    'world-changed',
+  ],
   ['nothing-compressed', [], { championIsReference: true }, 'no-compressed-champion'],
   ['nothing-compressed', alarms('accuracy', 'latency'), { championIsReference: true }, 'no-compressed-champion'],
   ['both-worse', alarms('accuracy', 'reference-accuracy'), { sinceChange: UNLABELLED }, 'world-changed'],
@@ -89,15 +94,23 @@ describe('the reference since the change', () => {
 
 describe('whatever the monitors say', () => {
   const state = fc.constantFrom<FindingState>('calm', 'alarm', 'undecided');
-  const findings = fc.tuple(...MONITORS.map(() => state)).map((states) => MONITORS.map((name, i) => aFinding(name, states[i]!)));
+  const findings = fc
+    .tuple(...MONITORS.map(() => state))
+    .map((states) => MONITORS.map((name, i) => aFinding(name, states[i]!)));
   const sinceChange = fc.option(
-    fc.tuple(fc.nat(300), fc.nat(300), fc.nat(300)).map(([labelled, a, b]) => tally(labelled, Math.min(a, labelled), Math.min(b, labelled))),
+    fc
+      .tuple(fc.nat(300), fc.nat(300), fc.nat(300))
+      .map(([labelled, a, b]) => tally(labelled, Math.min(a, labelled), Math.min(b, labelled))),
   );
 
   it('a compressed champion with nothing but a latency alarm is never a reason to train', () => {
     fc.assert(
       fc.property(findings, sinceChange, (all, counts) => {
-        const pure = all.map((one) => (one.monitor === 'latency' ? aFinding('latency', 'alarm') : { ...one, state: one.state === 'alarm' ? ('calm' as const) : one.state }));
+        const pure = all.map((one) =>
+          one.monitor === 'latency'
+            ? aFinding('latency', 'alarm')
+            : { ...one, state: one.state === 'alarm' ? ('calm' as const) : one.state },
+        );
         expect(attribute(pure, { ...SITUATION, sinceChange: counts }).cause).toBe('latency');
       }),
     );

@@ -1,11 +1,4 @@
-import {
-  type Finding,
-  type MonitorName,
-  type RateLevel,
-  type RescoreTally,
-  TOLERATED_RATE,
-  wilson,
-} from '../../monitors/index.js';
+import { type Finding, type MonitorName, type RescoreTally, TOLERATED_RATE, wilson } from '../../monitors/index.js';
 import { DECISION_TABLE, type DecisionRow, type Signals } from './decision-table.js';
 import type { Cause } from './trigger.js';
 
@@ -102,31 +95,38 @@ interface ReferenceJudgement {
 
 const REFERENCE_UNASKED: ReferenceJudgement = { verdict: 'unknown', gap: 'none', note: null };
 
-/**
- * How right the reference is on the traffic since the change.
- * Worse: its own monitor alarms, or the 99 % Wilson lower bound is above what is tolerated.
- * Fine: neither, and the one-sided 95 % upper bound is within the tolerated rate and half of what the champion lost
- * (3 to 10 points), so that the reference cannot explain the loss.
- */
+/** How right the reference is on the traffic since the change. */
 function judgeReference(findings: readonly Finding[], leading: Finding, situation: Situation): ReferenceJudgement {
   const own = findings.find((finding) => finding.monitor === 'reference-accuracy');
   const limit = toleratedBy(own);
   const tally = situation.sinceChange;
-  const labelled = tally?.labelled ?? 0;
-  const level = tally === null ? null : wilson(tally.referenceErrors, labelled, Z_WORSE);
-  const note =
-    level === null
-      ? 'reference: no labelled answer since the change says how right it is.'
-      : `reference: ${percent(level.value)} wrong on ${labelled} labelled answers since the change, ${limit === null ? 'unknown' : percent(limit)} is tolerated.`;
   const gap = gapOf(tally);
+  const note = noteOn(tally, limit);
   if (own?.state === 'alarm') return { verdict: 'worse', gap, note };
-  if (tally === null || level === null || limit === null || labelled < LEAST_LABELLED)
-    return { verdict: 'unknown', gap, note };
-  if (level.lower > limit) return { verdict: 'worse', gap, note };
-  const upper = (wilson(tally.referenceErrors, labelled, Z_FINE) as RateLevel).upper;
+  if (tally === null || limit === null) return { verdict: 'unknown', gap, note };
   const lost = (leading.level?.value ?? 0) - (toleratedBy(leading) ?? 0);
-  const slack = Math.min(MOST_SLACK, Math.max(LEAST_SLACK, lost / 2));
-  return { verdict: upper <= limit + slack ? 'fine' : 'unknown', gap, note };
+  return { verdict: verdictOn(tally, limit, lost), gap, note };
+}
+
+/**
+ * Worse: the 99 % Wilson lower bound of the reference's error is above what is tolerated.
+ * Fine: it is not, and the one-sided 95 % upper bound is within that rate and half of what the champion lost (3 to 10
+ * points), so that the reference cannot explain the loss.
+ */
+function verdictOn(tally: RescoreTally, limit: number, lost: number): Signals['reference'] {
+  if (tally.labelled < LEAST_LABELLED) return 'unknown';
+  const lower = wilson(tally.referenceErrors, tally.labelled, Z_WORSE)?.lower ?? 0;
+  if (lower > limit) return 'worse';
+  const upper = wilson(tally.referenceErrors, tally.labelled, Z_FINE)?.upper ?? 1;
+  return upper <= limit + Math.min(MOST_SLACK, Math.max(LEAST_SLACK, lost / 2)) ? 'fine' : 'unknown';
+}
+
+function noteOn(tally: RescoreTally | null, limit: number | null): string {
+  if (tally === null || tally.labelled === 0)
+    return 'reference: no labelled answer since the change says how right it is.';
+  const wrong = percent(tally.referenceErrors / tally.labelled);
+  const tolerated = limit === null ? 'what is tolerated is not known yet' : `${percent(limit)} is tolerated`;
+  return `reference: ${wrong} wrong on ${tally.labelled} labelled answers since the change, ${tolerated}.`;
 }
 
 function gapOf(tally: RescoreTally | null): Signals['gap'] {

@@ -38,10 +38,22 @@ describe('policy', () => {
     ['nothing is the matter', 'none', {}, 'wait', 'Because'],
     ['the cause is unclear', 'unclear', {}, 'wait', 'Because'],
     ['a trigger is open', 'latency', { triggers: [aTrigger(1)] }, 'wait', 'digits-t1 is open'],
-    ['it cools down', 'world-changed', { triggers: [ended(1, 'promoted', 'latency', later(950))] }, 'wait', 'Cool-down'],
+    [
+      'it cools down',
+      'world-changed',
+      { triggers: [ended(1, 'promoted', 'latency', later(950))] },
+      'wait',
+      'Cool-down',
+    ],
     ['somebody changes what serves', 'latency', { lockHolder: 'digits-m1' }, 'refuse', 'digits-m1'],
     ['the budget is spent', 'latency', { spentSeconds: 3_600 }, 'refuse', 'runner seconds'],
-    ['fresh samples are few', 'compression-damage', { fresh: { rows: 499, labelled: 499 } }, 'wait', '499 of 500 samples'],
+    [
+      'fresh samples are few',
+      'compression-damage',
+      { fresh: { rows: 499, labelled: 499 } },
+      'wait',
+      '499 of 500 samples',
+    ],
     ['fresh labels are few', 'world-changed', { fresh: { rows: 900, labelled: 499 } }, 'wait', '499 of 500 labelled'],
     ['it is a dry run', 'latency', { policy: { ...someSpec().triggers, dryRun: true } }, 'refuse', 'Dry run'],
   ])('opens nothing when %s', (_, cause, changes, action, reason) => {
@@ -77,7 +89,11 @@ describe('policy', () => {
 
 describe('the ladder', () => {
   it('counts refusals of this cause on this champion only', () => {
-    const elsewhere = aTrigger(1, { champion: REFERENCE }, { phase: 'Resolved', outcome: 'refused', detail: '', at: T0 });
+    const elsewhere = aTrigger(
+      1,
+      { champion: REFERENCE },
+      { phase: 'Resolved', outcome: 'refused', detail: '', at: T0 },
+    );
     const triggers = [elsewhere, ended(2, 'cancelled'), ended(3, 'promoted'), ended(4, 'refused', 'latency')];
     expect(nextRemedy('compression-damage', CHAMPION, triggers)?.rung).toBe(0);
   });
@@ -92,7 +108,12 @@ describe('fresh samples', () => {
     aFinding(monitor, 'alarm', { changeAt: later(second) });
   it.each([
     ['the newest change of what alarms', 'world-changed', [at('accuracy', 3), at('reference-accuracy', 7)], later(7)],
-    ['not the reference, when it is not the cause', 'compression-damage', [at('fidelity', 3), at('reference-accuracy', 7)], later(3)],
+    [
+      'not the reference, when it is not the cause',
+      'compression-damage',
+      [at('fidelity', 3), at('reference-accuracy', 7)],
+      later(3),
+    ],
     ['everything, when nothing changed', 'latency', [at('fidelity', 3)], null],
     ['everything, when nobody knows', 'world-changed', [aFinding('accuracy', 'calm')], null],
   ] as const)('show %s', (_, cause, findings, expected) => expect(freshSince(cause, findings)).toEqual(expected));
@@ -106,7 +127,9 @@ it('numbers triggers by the highest number', () => {
 it('takes decisions that differ in figures only for the same', () => {
   const decision = { model: 'm', at: T0, action: 'wait', cause: 'unclear', trigger: null } as const;
   const say = (reason: string) => ({ ...decision, reasons: [reason] });
-  expect(sameDecision(say('3.5 % of 200 at 2026-01-01T00:00:00.000Z'), say('4.1 % of 210 at 2026-01-01T00:01:00.000Z'))).toBe(true);
+  expect(
+    sameDecision(say('3.5 % of 200 at 2026-01-01T00:00:00.000Z'), say('4.1 % of 210 at 2026-01-01T00:01:00.000Z')),
+  ).toBe(true);
   expect(sameDecision(say('wait for labels'), say('wait for samples'))).toBe(false);
   expect(sameDecision(say('x'), { ...say('x'), action: 'refuse' })).toBe(false);
 });

@@ -45,8 +45,7 @@ export function freshSince(cause: Attribution['cause'], findings: readonly Findi
 export function decide(attribution: Attribution, input: PolicyInput): Proposal {
   const { cause, reasons } = attribution;
   const open = input.triggers.find((trigger) => trigger.status.phase === 'Open');
-  if (open !== undefined)
-    return { action: 'wait', cause, reasons: [`Trigger ${open.id} is open.`], spec: null };
+  if (open !== undefined) return { action: 'wait', cause, reasons: [`Trigger ${open.id} is open.`], spec: null };
   if (cause === 'none' || cause === 'unclear' || cause === 'manual')
     return { action: 'wait', cause, reasons, spec: null };
   const remedy = nextRemedy(cause, input.champion, input.triggers);
@@ -79,8 +78,7 @@ function obstacleTo(
   const coolUntil = coolDownEnd(cause, triggers, policy);
   if (coolUntil !== null && coolUntil > now)
     return { action: 'wait', reason: `Cool-down after the last trigger until ${coolUntil.toISOString()}.` };
-  if (lockHolder !== null)
-    return { action: 'refuse', reason: `What serves is being changed by ${lockHolder}.` };
+  if (lockHolder !== null) return { action: 'refuse', reason: `What serves is being changed by ${lockHolder}.` };
   if (spentSeconds >= policy.runnerSecondsPerDay)
     return {
       action: 'refuse',

@@ -55,6 +55,8 @@ export interface TriggerDecision {
 }
 
 export const TriggerOpened = factType<{ readonly trigger: string; readonly model: string }>('triggers.opened');
-export const TriggerResolved = factType<{ readonly trigger: string; readonly model: string; readonly outcome: TriggerOutcome }>(
-  'triggers.resolved',
-);
+export const TriggerResolved = factType<{
+  readonly trigger: string;
+  readonly model: string;
+  readonly outcome: TriggerOutcome;
+}>('triggers.resolved');

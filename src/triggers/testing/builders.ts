@@ -28,14 +28,18 @@ export function aFinding(monitor: MonitorName, state: FindingState, changes: Par
   };
 }
 
-export function aTrigger(number: number, spec: Partial<TriggerSpec> = {}, status: TriggerStatus = { phase: 'Open' }): Trigger {
+export function aTrigger(
+  number: number,
+  spec: Partial<TriggerSpec> = {},
+  status: TriggerStatus = { phase: 'Open' },
+): Trigger {
   return {
     id: `digits-t${number}`,
     model: 'digits',
     spec: {
       cause: 'compression-damage',
       remedy: { recipe: 'quantize-static', rung: 0, parameters: {} },
-      champion: CHAMPION as Digest,
+      champion: CHAMPION,
       reference: REFERENCE,
       reasons: [],
       findings: [],

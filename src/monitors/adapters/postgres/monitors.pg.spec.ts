@@ -92,9 +92,18 @@ describe('the stores of monitors', () => {
     expect(await ledger.comparedAfter(WATCH, 2, 10)).toEqual([row(3, 3, 3), row(4, 4, 4)]);
     expect(await ledger.unlabelled(WATCH, at(2), 10)).toEqual(['r4', 'r3', 'r2']);
     await ledger.label(WATCH, new Map([['r2', 2]]));
-    await ledger.label(WATCH, new Map([['r1', 7], ['r2', 9]]));
+    await ledger.label(
+      WATCH,
+      new Map([
+        ['r1', 7],
+        ['r2', 9],
+      ]),
+    );
     const labelled = await ledger.labelledAfter(WATCH, 0, 10);
-    expect(labelled.map(({ requestId, label }) => [requestId, label])).toEqual([['r2', 2], ['r1', 7]]);
+    expect(labelled.map(({ requestId, label }) => [requestId, label])).toEqual([
+      ['r2', 2],
+      ['r1', 7],
+    ]);
     expect(await ledger.labelledAfter(WATCH, labelled[0]?.labelSequence ?? 0, 10)).toHaveLength(1);
     expect(await ledger.tally(WATCH, since)).toEqual({
       ...{ compared: 4, disagreements: 1, labelled: 2, championErrors: 2, referenceErrors: 1 },

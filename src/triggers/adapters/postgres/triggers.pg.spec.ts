@@ -15,7 +15,10 @@ describe('the stores of triggers', () => {
   }, 60_000);
   afterAll(() => test.close());
 
-  const open = (number: number) => ({ ...aTrigger(number, { findings: [aFinding('fidelity', 'alarm')] }), revision: 0 });
+  const open = (number: number) => ({
+    ...aTrigger(number, { findings: [aFinding('fidelity', 'alarm')] }),
+    revision: 0,
+  });
 
   it('gives back a trigger as it was and lets a model have one open', async () => {
     const saved = await store.save(open(1));

@@ -60,7 +60,8 @@ export class CreateMonitors1763700400000 implements MigrationInterface {
   }
 
   async down(runner: QueryRunner): Promise<void> {
-    for (const table of ['rescore', 'baseline', 'detector', 'finding']) await runner.query(`DROP TABLE monitors.${table}`);
+    for (const table of ['rescore', 'baseline', 'detector', 'finding'])
+      await runner.query(`DROP TABLE monitors.${table}`);
     await runner.query('DROP SEQUENCE monitors.label_sequence');
   }
 }
