@@ -2,7 +2,7 @@ import type { Clock, ReconcileResult, Reconciler } from '../kernel/index.js';
 import type { ChampionHistory, ChangeLock } from '../models/index.js';
 import { log } from '../platform/observability/index.js';
 import type { RouteStore } from '../serving/index.js';
-import { advanceExperiment, invalidity } from './domain/advance-experiment.js';
+import { advanceExperiment, type ExperimentObservation, invalidity } from './domain/advance-experiment.js';
 import type { Experiment, ExperimentStatus } from './domain/experiment.js';
 import type { ExperimentEndings } from './experiment-endings.js';
 import { EXPERIMENT_KIND } from './experiment-intake.js';
@@ -12,6 +12,8 @@ import type { ExperimentStore } from './ports.js';
 
 /** A reading is saved at most this often; the test itself is computed afresh from the log of pairs on every pass. */
 const SAVE_EVERY_MS = 1_000;
+
+type Situation = Pick<ExperimentObservation, 'championNow' | 'stableNow' | 'locked'>;
 
 const NO_ENTRY: Entry = { pairs: [], entered: [], fault: null };
 
@@ -35,25 +37,29 @@ export class ExperimentReconciler implements Reconciler {
   async reconcile(key: string): Promise<ReconcileResult> {
     const experiment = await this.experiments.find(key);
     if (experiment === null || experiment.status.phase === 'Concluded') return {};
-    const { model, spec, status } = experiment;
-    const championNow = (await this.seen.champions.current(model))?.champion ?? null;
-    const stableNow = (await this.seen.routes.find(model))?.stable ?? null;
-    const valid = invalidity(experiment, championNow) === null;
-    const locked = valid && stableNow === championNow && (await this.seen.lock.acquire(model, spec.candidate));
-    const running = status.phase === 'Running';
-    if (running && locked) await this.mirror(experiment);
-    const entry = running && valid ? await this.entry.enter(experiment, status.startedAt) : NO_ENTRY;
-    const next = advanceExperiment(experiment, {
-      championNow,
-      stableNow,
-      locked,
-      pairs: entry.pairs,
-      now: this.clock.now(),
-    });
+    const situation = await this.observe(experiment);
+    const entry = await this.enter(experiment, situation);
+    const next = advanceExperiment(experiment, { ...situation, pairs: entry.pairs, now: this.clock.now() });
     await this.save(experiment, next);
-    for (const { truth } of entry.entered) pairsEntered.inc({ model, truth });
+    for (const { truth } of entry.entered) pairsEntered.inc({ model: experiment.model, truth });
     if (entry.fault !== null) log.warn({ experiment: key, reason: entry.fault }, 'the reference could not be asked');
     return next.phase === 'Concluded' ? {} : { requeueAfterMs: this.passMs };
+  }
+
+  /** Asks for the lock only when the champion that the plan is about serves. */
+  private async observe(experiment: Experiment): Promise<Situation> {
+    const { model, spec } = experiment;
+    const championNow = (await this.seen.champions.current(model))?.champion ?? null;
+    const stableNow = (await this.seen.routes.find(model))?.stable ?? null;
+    const sound = invalidity(experiment, championNow) === null && stableNow === championNow;
+    return { championNow, stableNow, locked: sound && (await this.seen.lock.acquire(model, spec.candidate)) };
+  }
+
+  private async enter(experiment: Experiment, { championNow, locked }: Situation): Promise<Entry> {
+    const { status } = experiment;
+    if (status.phase !== 'Running' || invalidity(experiment, championNow) !== null) return NO_ENTRY;
+    if (locked) await this.mirror(experiment);
+    return this.entry.enter(experiment, status.startedAt);
   }
 
   /** States the whole wish on every pass: everything to the champion, a copy to the candidate. */

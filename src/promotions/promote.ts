@@ -64,7 +64,7 @@ export class PromotionEndings {
   }
 
   /** The candidate is turned away; its rollout goes back. Idempotent. @throws PhaseConflict when it serves already */
-  async reject(id: string, by: Decider): Promise<Promotion> {
+  async reject(id: string, by: Decider, decidedBy: 'rollouts' | 'promotions' = 'promotions'): Promise<Promotion> {
     const { promotions, rollouts, records, audit, unitOfWork, clock } = this.ports;
     return unitOfWork.run(async () => {
       const promotion = await promotions.require(id);
@@ -73,7 +73,7 @@ export class PromotionEndings {
       const reason = `Rejected by ${by.name}: ${by.reason}`;
       const status = { phase: 'Rejected', at: clock.now(), by: by.name, reason: by.reason } as const;
       const saved = await promotions.save(withStatus(promotion, status));
-      await records.keep(promotion.spec.candidate, { outcome: 'refused', decidedBy: 'promotions', reason, promotion: saved });
+      await records.keep(promotion.spec.candidate, { outcome: 'refused', decidedBy, reason, promotion: saved });
       await rollouts.requestAbort(promotion.spec.rollout, by.name, reason);
       await audit.append(this.entry('reject', promotion, by));
       return saved;
@@ -104,7 +104,14 @@ export class PromotionEndings {
 
   private async serve({ id, model, spec }: Promotion, at: Date, profile: ReturnType<typeof profileOf>): Promise<void> {
     const { champions, routes, lock } = this.ports;
-    await champions.begin({ model, champion: spec.candidateVersion, reference: spec.reference, promotion: id, profile, at });
+    await champions.begin({
+      model,
+      champion: spec.candidateVersion,
+      reference: spec.reference,
+      promotion: id,
+      profile,
+      at,
+    });
     const route = await routes.find(model);
     await routes.state({
       model,

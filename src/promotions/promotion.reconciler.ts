@@ -23,7 +23,7 @@ export class PromotionReconciler implements Reconciler {
     const rollout = await this.rollouts.require(promotion.spec.rollout);
     const system = { name: 'system:promotions', role: 'system' } as const;
     if (rollout.status.phase === 'RolledBack' || rollout.status.phase === 'Aborted') {
-      await this.endings.reject(key, { ...system, reason: `its rollout ended: ${rollout.status.reason}` });
+      await this.endings.reject(key, { ...system, reason: `its rollout ended: ${rollout.status.reason}` }, 'rollouts');
       return {};
     }
     if (promotion.spec.approval === 'manual') return { requeueAfterMs: WAITING_MS };

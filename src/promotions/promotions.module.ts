@@ -29,7 +29,15 @@ import { RecordKeeper } from './record-keeper.js';
 /** Global, because experiments, which is upstream, is handed `QualityAllowance` without knowing who implements it. */
 @Global()
 @Module({
-  imports: [ModelsModule, RoutesModule, TriggersModule, JobsModule, CandidatesModule, ExperimentsModule, RolloutsModule],
+  imports: [
+    ModelsModule,
+    RoutesModule,
+    TriggersModule,
+    JobsModule,
+    CandidatesModule,
+    ExperimentsModule,
+    RolloutsModule,
+  ],
   controllers: [PromotionsController],
   providers: [
     { provide: PromotionStore, useClass: PostgresPromotionStore },
@@ -77,7 +85,15 @@ import { RecordKeeper } from './record-keeper.js';
     {
       provide: PromotionEndings,
       inject: [
-        ...[PromotionStore, CandidateStore, QualityLedger, RecordKeeper, RolloutEndings, ChampionHistory, ArtifactStore],
+        ...[
+          PromotionStore,
+          CandidateStore,
+          QualityLedger,
+          RecordKeeper,
+          RolloutEndings,
+          ChampionHistory,
+          ArtifactStore,
+        ],
         ...[ChangeLock, RouteStore, TriggerOutcomes, FactBus, AuditLog, UnitOfWork, Clock],
       ],
       useFactory: (

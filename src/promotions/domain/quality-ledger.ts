@@ -7,8 +7,7 @@ import type { Evaluation } from '../../candidates/index.js';
  */
 export function chargeOf(evaluation: Evaluation): number {
   const { accuracy, agreement } = evaluation;
-  const loss =
-    accuracy === null ? 1 - agreement.candidate.value : accuracy.reference.value - accuracy.candidate.value;
+  const loss = accuracy === null ? 1 - agreement.candidate.value : accuracy.reference.value - accuracy.candidate.value;
   return Math.max(0, loss);
 }
 

@@ -74,20 +74,19 @@ function progress(rollout: Rollout, status: Of<'Progressing'>, seen: RolloutObse
     return rollBack(rollout, seen, 'The step has no gate, and nothing seen lets nothing through.');
   const readings = status.inForceSince === null ? [] : trusted(seen.readings, status.inForceSince);
   const failed = readings.find(({ verdict }) => verdict === 'FAIL' || verdict === 'INVALID');
-  if (failed !== undefined)
+  if (failed !== undefined) {
     return rollBack(rollout, seen, `The gate ${failed.gate.kind} said ${failed.verdict}: ${failed.reason}`);
+  }
   if (seen.request?.verb === 'pause') {
     const { by, reason } = seen.request;
     return { status: { phase: 'Paused', step: status.step, since: seen.now, by, reason }, weight };
   }
-  if (seen.actualWeight !== null && seen.actualWeight !== weight) return awaitWeight(rollout, status, seen);
-  if (seen.actualWeight === null)
-    return hold(rollout, status, seen, 'The gateways do not say what they have in force.');
+  if (seen.actualWeight !== weight) return awaitWeight(rollout, status, seen);
   if (status.inForceSince === null) return { status: { ...seeing(status, seen.now), inForceSince: seen.now }, weight };
-  const here = { ...status, readings };
+  const here = { ...status, inForceSince: status.inForceSince, readings };
   const blind = blindReason(gates.length, readings);
   if (blind !== null) return hold(rollout, here, seen, `Its gates can see nothing: ${blind}`);
-  return judge(rollout, { ...seeing(here, seen.now), inForceSince: status.inForceSince }, seen);
+  return judge(rollout, { ...here, ...seeing(here, seen.now), inForceSince: here.inForceSince }, seen);
 }
 
 /** Every gate sees: the step is passed, waits, or has been undecided for too long. */
@@ -106,10 +105,15 @@ function judge(
   return { status, weight: weightOf(rollout, status.step) };
 }
 
-/** The data plane gives another share than the step's: what it saw is over, and evidence begins anew once it is back. */
+/**
+ * The data plane cannot be seen, or gives another share than the step's. In the latter case what it saw is over, and
+ * evidence begins anew once the share is back.
+ */
 function awaitWeight(rollout: Rollout, status: Of<'Progressing'>, seen: RolloutObservation): RolloutDecision {
+  if (seen.actualWeight === null)
+    return hold(rollout, status, seen, 'The gateways do not say what they have in force.');
   const weight = weightOf(rollout, status.step);
-  const reason = `The gateways give ${seen.actualWeight ?? 0} % instead of ${weight} %.`;
+  const reason = `The gateways give ${seen.actualWeight} % instead of ${weight} %.`;
   return hold(rollout, { ...status, inForceSince: null, readings: [] }, seen, reason);
 }
 
@@ -145,11 +149,9 @@ function enterStep(rollout: Rollout, step: number, seen: RolloutObservation): Ro
 function trusted(readings: readonly GateReading[], inForceSince: Date): GateReading[] {
   return readings.map((reading) => {
     if (reading.verdict === 'BLIND' || reading.verdict === 'INVALID') return reading;
-    const blind =
-      reading.evidence.length === 0
-        ? 'no evidence'
-        : reading.evidence.map((each) => blindness(each, inForceSince)).find((reason) => reason !== null);
-    return blind === undefined ? reading : { ...reading, verdict: 'BLIND', reason: blind ?? 'no evidence' };
+    const blind = reading.evidence.map((each) => blindness(each, inForceSince)).find((reason) => reason !== null);
+    if (reading.evidence.length > 0 && blind === undefined) return reading;
+    return { ...reading, verdict: 'BLIND', reason: blind ?? 'no evidence' };
   });
 }
 

@@ -1,7 +1,21 @@
-import { type Digest, NotFound, RevisionConflict, type Verdict } from '../../kernel/index.js';
+import {
+  type Digest,
+  NotFound,
+  PhaseConflict,
+  RevisionConflict,
+  type Verdict,
+  withStatus,
+} from '../../kernel/index.js';
 import type { Gate, RolloutPolicy } from '../../models/index.js';
 import type { GateReading, Rollout, RolloutStatus } from '../domain/rollout.js';
-import { GateMeter, type RolloutRequest, RolloutRequests, RolloutStore, TrafficRouter } from '../ports.js';
+import {
+  GateMeter,
+  RolloutEndings,
+  type RolloutRequest,
+  RolloutRequests,
+  RolloutStore,
+  TrafficRouter,
+} from '../ports.js';
 
 export const T0 = new Date('2026-01-01T00:00:00.000Z');
 /** So many seconds after T0. */
@@ -129,5 +143,24 @@ export class FakeGateMeter extends GateMeter {
   override async read() {
     const blind = this.verdict === 'BLIND';
     return aReading(this.verdict, this.now(), blind ? null : 100);
+  }
+}
+
+/** Ends rollouts of the fake store as the real one does: an abort that was asked for wins. */
+export class FakeRolloutEndings extends RolloutEndings {
+  readonly aborts: { rollout: string; by: string; reason: string }[] = [];
+  constructor(private readonly rollouts: FakeRolloutStore) {
+    super();
+  }
+  override async markPromoted(id: string) {
+    const rollout = await this.rollouts.require(id);
+    if (rollout.status.phase === 'Promoted') return;
+    const aborted = this.aborts.some((abort) => abort.rollout === id);
+    if (aborted || rollout.status.phase !== 'Ready')
+      throw new PhaseConflict('rollout', id, rollout.status.phase, 'promote');
+    await this.rollouts.save(withStatus(rollout, { phase: 'Promoted', at: T0 }));
+  }
+  override async requestAbort(rollout: string, by: string, reason: string) {
+    this.aborts.push({ rollout, by, reason });
   }
 }
