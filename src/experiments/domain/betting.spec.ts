@@ -31,21 +31,14 @@ function median(values: number[]): number {
 }
 
 describe('non-inferiority by betting', () => {
-  it.each([
-    { disagreement: 0.01, mean: -0.01 },
-    { disagreement: 0.02, mean: -0.01 },
-    { disagreement: 0.03, mean: -0.01 },
-    { disagreement: 0.1, mean: -0.01 },
-  ])(
-    'passes a candidate exactly at the margin in at most 5 % of 1,000 streams watched at every pair: $disagreement',
-    (at) => {
-      expect(share(outcomes(1_000, 3_000, at.disagreement, at.mean), 'non-inferior')).toBeLessThanOrEqual(0.05);
+  it.each([{ disagreement: 0.01 }, { disagreement: 0.03 }, { disagreement: 0.1 }])(
+    'errs on a candidate exactly at the margin in at most 5 % of 1,000 streams watched at every pair: $disagreement',
+    ({ disagreement }) => {
+      const all = outcomes(1_000, 2_000, disagreement, -0.01);
+      expect(share(all, 'non-inferior')).toBeLessThanOrEqual(0.05);
+      expect(share(all, 'harm')).toBeLessThanOrEqual(0.05);
     },
   );
-
-  it('proves harm of a candidate exactly at the margin in at most 5 % of 1,000 streams', () => {
-    expect(share(outcomes(1_000, 3_000, 0.03, -0.01), 'harm')).toBeLessThanOrEqual(0.05);
-  });
 
   it.each([
     { disagreement: 0.02, atMost: 1_440 },
