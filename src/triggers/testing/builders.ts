@@ -1,4 +1,3 @@
-import type { Digest } from '../../kernel/index.js';
 import { someDigest } from '../../models/testing/index.js';
 import { type Finding, type FindingState, type MonitorName, TOLERATED_RATE } from '../../monitors/index.js';
 import type { Trigger, TriggerSpec, TriggerStatus } from '../domain/trigger.js';
