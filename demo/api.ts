@@ -34,7 +34,12 @@ export class Api {
     return this.call('POST', '/api/v1/artifacts', bytes, 'application/octet-stream');
   }
 
-  private async call<T>(method: string, path: string, body?: string | Uint8Array<ArrayBuffer>, type?: string): Promise<T> {
+  private async call<T>(
+    method: string,
+    path: string,
+    body?: string | Uint8Array<ArrayBuffer>,
+    type?: string,
+  ): Promise<T> {
     let response: Response;
     let text: string;
     try {

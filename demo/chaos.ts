@@ -2,10 +2,20 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ControlPlane } from './control-plane.js';
 import { seeded } from './random.js';
 import type { Chain } from './state.js';
+import type { Traffic } from './traffic.js';
 import type { View } from './view.js';
 
 /** Points of a scenario at which the control plane may die; later ones include the earlier. */
-const POINTS = ['nothing yet', 'job', 'job running', 'candidate', 'experiment', 'experiment running', 'rollout', 'rollout progressing'];
+const POINTS = [
+  'nothing yet',
+  'job',
+  'job running',
+  'candidate',
+  'experiment',
+  'experiment running',
+  'rollout',
+  'rollout progressing',
+];
 
 /** Kills the control plane once a scenario, at a moment that the seed decides, and starts it again. */
 export class Chaos {
@@ -16,6 +26,7 @@ export class Chaos {
   constructor(
     seed: number | null,
     private readonly controlPlane: ControlPlane,
+    private readonly traffic: Traffic,
     private readonly view: View,
   ) {
     this.random = seed === null ? null : seeded(seed);
@@ -43,9 +54,11 @@ export class Chaos {
     await delay(this.random() * 1_500);
     this.struck = POINTS[this.target] ?? '';
     this.view.say(`⚡ kill -9 of the control plane (armed for: ${this.struck})`);
+    this.traffic.outage = true;
     await this.controlPlane.kill();
     await delay(this.random() * 1_500);
     await this.controlPlane.start();
+    this.traffic.outage = false;
     this.view.say('⚡ the control plane is back');
   }
 }

@@ -3,12 +3,19 @@ import { type Chain, dig, digNumber, type Item, type LoopState } from './state.j
 const percent = (share: number): string => (Number.isFinite(share) ? `${(share * 100).toFixed(1)} %` : '–');
 
 /** One line for each link of the chain that exists: what it is and how it stands. */
-export function chainLines(chain: Chain, state: LoopState): { readonly name: string; readonly text: string; readonly phase: string }[] {
+export function chainLines(
+  chain: Chain,
+  state: LoopState,
+): { readonly name: string; readonly text: string; readonly phase: string }[] {
   const lines: { name: string; text: string; phase: string }[] = [];
   const add = (name: string, item: Item | undefined, text: (item: Item) => string): void => {
     if (item !== undefined) lines.push({ name: `${name} ${item.id}`, phase: item.status.phase, text: text(item) });
   };
-  add('trigger', chain.trigger, (item) => `${String(item.spec['cause'])} → ${String(dig(item.spec, 'remedy', 'recipe'))}`);
+  add(
+    'trigger',
+    chain.trigger,
+    (item) => `${String(item.spec['cause'])} → ${String(dig(item.spec, 'remedy', 'recipe'))}`,
+  );
   add('job', chain.job, jobText);
   add('candidate', chain.candidate, candidateText);
   add('experiment', chain.experiment, experimentText);
@@ -54,7 +61,9 @@ function rolloutText({ status }: Item, state: LoopState): string {
   const readings = Array.isArray(status['readings']) ? (status['readings'] as unknown[]) : [];
   const gates = readings.map((reading) => `${String(dig(reading, 'gate', 'kind'))} ${String(dig(reading, 'verdict'))}`);
   const reason = typeof status['reason'] === 'string' ? status['reason'] : '';
-  return [status.phase === 'Progressing' ? weight : '', gates.join(', '), reason].filter((part) => part !== '').join(' – ');
+  return [status.phase === 'Progressing' ? weight : '', gates.join(', '), reason]
+    .filter((part) => part !== '')
+    .join(' – ');
 }
 
 function bar(share: number): string {

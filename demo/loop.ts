@@ -59,7 +59,8 @@ export class Milestones {
       job: chain.job !== undefined && ['Succeeded', 'Failed'].includes(chain.job.status.phase),
       evaluation: chain.candidate !== undefined && ['Accepted', 'Refused'].includes(chain.candidate.status.phase),
       experiment: chain.experiment?.status.phase === 'Concluded',
-      rollout: chain.rollout !== undefined && ['Promoted', 'RolledBack', 'Aborted'].includes(chain.rollout.status.phase),
+      rollout:
+        chain.rollout !== undefined && ['Promoted', 'RolledBack', 'Aborted'].includes(chain.rollout.status.phase),
     };
     for (const [name, over] of Object.entries(ended)) if (over) this.mark(name);
   }

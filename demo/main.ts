@@ -60,7 +60,9 @@ async function demo(options: Options): Promise<boolean> {
   view.heading('Training the full-precision reference (once; cached by its content)');
   const reference = await trainedReference(ROOT, join(ROOT, '.ratchet/cache'), (line) => view.say(line));
   const sizeBytes = statSync(reference.file).size;
-  view.say(`reference: ${(sizeBytes / 1000).toFixed(0)} kB, ${(reference.accuracy * 100).toFixed(2)} % on the 10,000 test images${reference.cached ? ' (from the cache)' : ''}`);
+  view.say(
+    `reference: ${(sizeBytes / 1000).toFixed(0)} kB, ${(reference.accuracy * 100).toFixed(2)} % on the 10,000 test images${reference.cached ? ' (from the cache)' : ''}`,
+  );
 
   const controlPlane = new ControlPlane(ROOT, folder, await portFor(options.port));
   const stop = async (): Promise<void> => controlPlane.stop();
@@ -68,7 +70,9 @@ async function demo(options: Options): Promise<boolean> {
   process.once('SIGTERM', () => void stop().finally(() => process.exit(143)));
   try {
     await controlPlane.start();
-    view.say(`control plane: ${controlPlane.url} (API documentation: ${controlPlane.url}/docs, log: ${controlPlane.logFile})`);
+    view.say(
+      `control plane: ${controlPlane.url} (API documentation: ${controlPlane.url}/docs, log: ${controlPlane.logFile})`,
+    );
     const stage = await setTheStage(options, controlPlane, view, folder, reference);
     const scenarios: ScenarioSummary[] = [];
     for (const { scenario, prelude } of plan) {
@@ -131,7 +135,7 @@ async function setTheStage(
     traffic,
     view,
     images,
-    chaos: new Chaos(options.killSeed, controlPlane, view),
+    chaos: new Chaos(options.killSeed, controlPlane, traffic, view),
     unseenFrom: SERVED_IMAGES,
     artifact: (wanted) => artifactFile(join(folder, 'artifacts'), wanted),
     memory: new Map(),
@@ -164,7 +168,14 @@ async function play(scenario: Scenario, prelude: boolean, stage: Stage): Promise
   }
 }
 
-function failed(name: string, title: string, prelude: boolean, problem: string, stage: Stage, total: number): ScenarioSummary {
+function failed(
+  name: string,
+  title: string,
+  prelude: boolean,
+  problem: string,
+  stage: Stage,
+  total: number,
+): ScenarioSummary {
   const { requests, failed: errors, unreachable } = stage.traffic.counted;
   return {
     name,
@@ -202,7 +213,9 @@ function tell(view: View, summary: DemoSummary, controlPlane: ControlPlane): voi
 }
 
 async function stay(view: View, controlPlane: ControlPlane): Promise<void> {
-  view.say(`Serving on ${controlPlane.url} until Ctrl-C; the traffic goes on. API documentation: ${controlPlane.url}/docs`);
+  view.say(
+    `Serving on ${controlPlane.url} until Ctrl-C; the traffic goes on. API documentation: ${controlPlane.url}/docs`,
+  );
   await new Promise(() => undefined);
 }
 
@@ -256,7 +269,8 @@ function whole(name: string, text: string): number {
 try {
   const options = readOptions();
   if (options === null) console.log(USAGE);
-  else if (!existsSync(join(ROOT, 'dist/main.js'))) throw new Error('The program is not built; start the demo with npm run demo.');
+  else if (!existsSync(join(ROOT, 'dist/main.js')))
+    throw new Error('The program is not built; start the demo with npm run demo.');
   else process.exitCode = (await demo(options)) ? 0 : 1;
 } catch (error) {
   console.error(error instanceof TypeError ? `${error.message}\n\n${USAGE}` : error);

@@ -6,7 +6,10 @@ import { PIXELS, SIDE } from './images.js';
 const BATCH = 250;
 
 /** Share of right answers of an ONNX file on rows it was never served, by ONNX Runtime in this process. */
-export async function accuracyOf(file: string, rows: { pixels: Float32Array; labels: readonly number[] }): Promise<number> {
+export async function accuracyOf(
+  file: string,
+  rows: { pixels: Float32Array; labels: readonly number[] },
+): Promise<number> {
   const session = await InferenceSession.create(readFileSync(file), { intraOpNumThreads: 1, interOpNumThreads: 1 });
   const [input, output] = [session.inputNames[0] ?? '', session.outputNames[0] ?? ''];
   let right = 0;

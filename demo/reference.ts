@@ -14,7 +14,11 @@ export interface TrainedReference {
  * The full-precision reference of `examples/digits`, trained once: the cache key is the trainer's content, so another
  * trainer makes another reference.
  */
-export async function trainedReference(root: string, cache: string, say: (line: string) => void): Promise<TrainedReference> {
+export async function trainedReference(
+  root: string,
+  cache: string,
+  say: (line: string) => void,
+): Promise<TrainedReference> {
   const script = join(root, 'examples/digits/train_reference.py');
   const key = createHash('sha256').update(readFileSync(script)).digest('hex').slice(0, 16);
   const folder = join(cache, `reference-${key}`);

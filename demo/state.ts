@@ -16,11 +16,19 @@ export interface Finding {
 
 /** Everything that the control plane says about the model at one moment; lists are newest first. */
 export interface LoopState {
-  readonly champion: { readonly champion: string; readonly reference: string; readonly promotion: string | null } | null;
+  readonly champion: {
+    readonly champion: string;
+    readonly reference: string;
+    readonly promotion: string | null;
+  } | null;
   readonly route: { readonly weight: number; readonly stable: string; readonly candidate: string | null } | null;
   readonly findings: readonly Finding[];
   readonly triggers: readonly Item[];
-  readonly decisions: readonly { readonly action: string; readonly cause: string; readonly reasons: readonly string[] }[];
+  readonly decisions: readonly {
+    readonly action: string;
+    readonly cause: string;
+    readonly reasons: readonly string[];
+  }[];
   readonly jobs: readonly Item[];
   readonly candidates: readonly Item[];
   readonly experiments: readonly Item[];
@@ -39,21 +47,44 @@ export async function readState(api: Api, model: string): Promise<LoopState | nu
   const of = `/api/v1/models/${model}`;
   const list = async <T>(what: string): Promise<readonly T[]> => (await api.get<{ items: T[] }>(`${of}/${what}`)).items;
   try {
-    const [{ champion }, route, findings, triggers, decisions, jobs, candidates, experiments, rollouts, promotions, records] =
-      await Promise.all([
-        api.get<Pick<LoopState, 'champion'>>(of),
-        api.get<LoopState['route']>(`${of}/route`),
-        list<Finding>('findings'),
-        list<Item>('triggers'),
-        list<LoopState['decisions'][number]>('decisions'),
-        list<Item>('jobs'),
-        list<Item>('candidates'),
-        list<Item>('experiments'),
-        list<Item>('rollouts'),
-        list<Item>('promotions'),
-        list<LoopState['records'][number]>('records'),
-      ]);
-    return { champion, route, findings, triggers, decisions, jobs, candidates, experiments, rollouts, promotions, records };
+    const [
+      { champion },
+      route,
+      findings,
+      triggers,
+      decisions,
+      jobs,
+      candidates,
+      experiments,
+      rollouts,
+      promotions,
+      records,
+    ] = await Promise.all([
+      api.get<Pick<LoopState, 'champion'>>(of),
+      api.get<LoopState['route']>(`${of}/route`),
+      list<Finding>('findings'),
+      list<Item>('triggers'),
+      list<LoopState['decisions'][number]>('decisions'),
+      list<Item>('jobs'),
+      list<Item>('candidates'),
+      list<Item>('experiments'),
+      list<Item>('rollouts'),
+      list<Item>('promotions'),
+      list<LoopState['records'][number]>('records'),
+    ]);
+    return {
+      champion,
+      route,
+      findings,
+      triggers,
+      decisions,
+      jobs,
+      candidates,
+      experiments,
+      rollouts,
+      promotions,
+      records,
+    };
   } catch (error) {
     if (error instanceof Unreachable) return null;
     throw error;
@@ -93,7 +124,8 @@ export function chainOf(state: LoopState, id: string): Chain {
 /** Reads a nested value of JSON without believing in its shape. */
 export function dig(value: unknown, ...path: readonly (string | number)[]): unknown {
   return path.reduce<unknown>(
-    (inner, key) => (inner !== null && typeof inner === 'object' ? (inner as Record<string | number, unknown>)[key] : undefined),
+    (inner, key) =>
+      inner !== null && typeof inner === 'object' ? (inner as Record<string | number, unknown>)[key] : undefined,
     value,
   );
 }

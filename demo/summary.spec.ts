@@ -61,7 +61,9 @@ describe('the summary', () => {
 
 describe('the choice of scenarios', () => {
   it('is all of them in order without a name', () => {
-    expect(scenariosFor(undefined).map(({ scenario: chosen }) => chosen.name)).toEqual(SCENARIOS.map(({ name }) => name));
+    expect(scenariosFor(undefined).map(({ scenario: chosen }) => chosen.name)).toEqual(
+      SCENARIOS.map(({ name }) => name),
+    );
   });
 
   it('plays what a single scenario needs before it', () => {

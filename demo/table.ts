@@ -29,5 +29,7 @@ export function summaryTable(rows: readonly ScenarioSummary[]): string {
   const cells = COLUMNS.map(([title, read]) => [title, ...rows.map(read)]);
   const widths = [0, ...rows.keys()].map((_, column) => Math.max(...cells.map((line) => (line[column] ?? '').length)));
   widths.push(Math.max(...cells.map((line) => (line[rows.length] ?? '').length)));
-  return cells.map((line) => `  ${line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd()).join('\n');
+  return cells
+    .map((line) => `  ${line.map((cell, column) => cell.padEnd(widths[column] ?? 0)).join('  ')}`.trimEnd())
+    .join('\n');
 }

@@ -33,6 +33,8 @@ const TICK_MS = 20;
 /** Replays real images as requests at a steady rate; posts labels late and only for a part. */
 export class Traffic {
   corruption: Corruption = (image) => image;
+  /** The control plane was killed on purpose and is not ready yet: errors now say nothing about it. */
+  outage = false;
   private readonly agent = new Agent({ keepAlive: true, maxSockets: 16 });
   private readonly random: () => number;
   private readonly labels: { requestId: string; label: number; due: number }[] = [];
@@ -104,7 +106,8 @@ export class Traffic {
       this.total += 1;
       this.counts.requests += 1;
       if (answer === null) {
-        this.counts.failed += 1;
+        if (this.outage) this.counts.unreachable += 1;
+        else this.counts.failed += 1;
         return;
       }
       const right = answer === label;

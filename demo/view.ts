@@ -33,7 +33,8 @@ export class View {
       return;
     }
     this.event('control-plane', 'control plane', 'up', '');
-    for (const finding of state.findings) this.event(`finding ${finding.monitor}`, `monitor ${finding.monitor}`, finding.state, finding.explanation);
+    for (const finding of state.findings)
+      this.event(`finding ${finding.monitor}`, `monitor ${finding.monitor}`, finding.state, finding.explanation);
     const decision = state.decisions[0];
     if (decision !== undefined && decision.action !== 'open') {
       this.event('decision', 'decision', decision.action, `${decision.cause}: ${decision.reasons.join(' ')}`);
@@ -58,7 +59,9 @@ export class View {
 
   private draw(lines: readonly { name: string; phase: string; text: string }[], figures: string): void {
     const width = (process.stdout.columns ?? 100) - 1;
-    const tree = lines.map((line, depth) => `${'  '.repeat(depth)}└ ${mark(line.phase)} ${line.name} ${line.phase} ${line.text}`);
+    const tree = lines.map(
+      (line, depth) => `${'  '.repeat(depth)}└ ${mark(line.phase)} ${line.name} ${line.phase} ${line.text}`,
+    );
     logUpdate([pc.cyan(figures), ...tree].map((line) => line.slice(0, width)).join('\n'));
   }
 

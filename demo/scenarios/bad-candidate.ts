@@ -13,16 +13,30 @@ export const badCandidate: Scenario = {
   async run(stage) {
     const began = performance.now();
     const times = new Milestones();
-    const serving = await watch(stage, 'a champion', 30, () => null, (state) => state.champion?.champion);
+    const serving = await watch(
+      stage,
+      'a champion',
+      30,
+      () => null,
+      (state) => state.champion?.champion,
+    );
     const liveBefore = stage.traffic.recentAccuracy;
     stage.traffic.resetCounts();
     const id = await submit(stage);
     stage.chaos.arm(6);
     times.mark('submitted');
-    const ended = await watch(stage, 'an end of the bad candidate', 150, () => id, (state) => {
-      times.note(chainOf(state, id));
-      return chainOf(state, id).record !== undefined && stage.chaos.satisfied ? { state, chain: chainOf(state, id) } : null;
-    });
+    const ended = await watch(
+      stage,
+      'an end of the bad candidate',
+      150,
+      () => id,
+      (state) => {
+        times.note(chainOf(state, id));
+        return chainOf(state, id).record !== undefined && stage.chaos.satisfied
+          ? { state, chain: chainOf(state, id) }
+          : null;
+      },
+    );
     const counted = stage.traffic.counted;
     const problems = judge(ended.state, serving, ended.chain.record, counted.failed);
     const evaluation = dig(ended.chain.candidate?.status, 'evaluation');
@@ -61,12 +75,19 @@ async function submit(stage: Stage): Promise<string> {
   return (await stage.api.send<{ id: string }>('POST', path, { digest, holdout })).id;
 }
 
-function judge(state: LoopState, serving: string, record: LoopState['records'][number] | undefined, failed: number): string[] {
+function judge(
+  state: LoopState,
+  serving: string,
+  record: LoopState['records'][number] | undefined,
+  failed: number,
+): string[] {
   return [
     ...(record?.outcome === 'refused' ? [] : [`the bad candidate's record says ${record?.outcome ?? 'nothing'}`]),
     ...(record?.decidedBy === 'experiments' || record?.decidedBy === 'rollouts'
       ? []
-      : [`it was stopped by ${record?.decidedBy ?? 'nobody'}, not by the experiment or a gate (${record?.reason ?? ''})`]),
+      : [
+          `it was stopped by ${record?.decidedBy ?? 'nobody'}, not by the experiment or a gate (${record?.reason ?? ''})`,
+        ]),
     ...(record !== undefined && record.reason.length > 10 ? [] : ['the record does not say why']),
     ...(state.champion?.champion === serving ? [] : ['another champion serves now']),
     ...(failed === 0 ? [] : [`${failed} requests were answered with an error`]),

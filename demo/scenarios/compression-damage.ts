@@ -8,7 +8,8 @@ export const faint = contrast(0.05);
 export const compressionDamage: Scenario = {
   name: 'compression-damage',
   title: 'Compression damage',
-  story: 'The camera delivers faint images. The reference still reads them; the integer ranges of the champion were calibrated on bright ones.',
+  story:
+    'The camera delivers faint images. The reference still reads them; the integer ranges of the champion were calibrated on bright ones.',
   needs: ['first-compression'],
   run: (stage) =>
     remedyScenario(stage, {
@@ -17,10 +18,14 @@ export const compressionDamage: Scenario = {
       seconds: 150,
       judge: (measured) => [
         ...(measured.remedy === 'quantize-static' ? [] : [`the remedy was ${measured.remedy}, not re-quantization`]),
-        ...(measured.referenceBefore - measured.championBefore >= 0.01 ? [] : ['the old champion was not damaged, so there was nothing to heal']),
+        ...(measured.referenceBefore - measured.championBefore >= 0.01
+          ? []
+          : ['the old champion was not damaged, so there was nothing to heal']),
         ...(measured.referenceAfter - measured.championAfter <= 0.015
           ? []
-          : [`the new champion is ${((measured.referenceAfter - measured.championAfter) * 100).toFixed(2)} points below the reference`]),
+          : [
+              `the new champion is ${((measured.referenceAfter - measured.championAfter) * 100).toFixed(2)} points below the reference`,
+            ]),
         ...(measured.championAfter > measured.championBefore ? [] : ['the new champion is no better than the old one']),
       ],
     }),

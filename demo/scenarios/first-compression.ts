@@ -16,14 +16,28 @@ export const firstCompression: Scenario = {
       corruption: clean,
       seconds: 150,
       judge: (measured) => [
-        ...(measured.sizeRatio <= 1 / 3 ? [] : [`the champion has ${measured.sizeRatio.toFixed(3)} of the reference's size, at most a third was promised`]),
-        ...(measured.speedup >= 1.5 ? [] : [`the champion is ${measured.speedup.toFixed(2)} times as fast, 1.5 was promised`]),
+        ...(measured.sizeRatio <= 1 / 3
+          ? []
+          : [
+              `the champion has ${measured.sizeRatio.toFixed(3)} of the reference's size, at most a third was promised`,
+            ]),
+        ...(measured.speedup >= 1.5
+          ? []
+          : [`the champion is ${measured.speedup.toFixed(2)} times as fast, 1.5 was promised`]),
         ...(measured.referenceAfter - measured.championAfter <= 0.01
           ? []
-          : [`the champion loses ${points(measured.referenceAfter - measured.championAfter)}, at most one was promised`]),
+          : [
+              `the champion loses ${points(measured.referenceAfter - measured.championAfter)}, at most one was promised`,
+            ]),
       ],
     });
-    const state = await watch(stage, 'the state', 30, () => null, (found) => found);
+    const state = await watch(
+      stage,
+      'the state',
+      30,
+      () => null,
+      (found) => found,
+    );
     const candidate = state.candidates.find((item) => item.spec['digest'] === state.champion?.champion);
     const job = state.jobs.find((item) => item.id === candidate?.spec['job']);
     const holdout = (job?.status['snapshot'] as { holdout?: { digest?: string } } | undefined)?.holdout?.digest;

@@ -12,7 +12,9 @@ export function scenariosFor(name: string | undefined): { readonly scenario: Sce
   if (name === undefined) return SCENARIOS.map((scenario) => ({ scenario, prelude: false }));
   const wanted = SCENARIOS.find((scenario) => scenario.name === name);
   if (wanted === undefined)
-    throw new TypeError(`There is no scenario "${name}". There are: ${SCENARIOS.map((known) => known.name).join(', ')}.`);
+    throw new TypeError(
+      `There is no scenario "${name}". There are: ${SCENARIOS.map((known) => known.name).join(', ')}.`,
+    );
   const preludes = SCENARIOS.filter((scenario) => wanted.needs.includes(scenario.name));
   return [...preludes.map((scenario) => ({ scenario, prelude: true })), { scenario: wanted, prelude: false }];
 }

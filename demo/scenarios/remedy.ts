@@ -34,8 +34,20 @@ const UNSEEN_SEED = 77;
 export async function remedyScenario(stage: Stage, story: RemedyStory): Promise<Result> {
   const began = performance.now();
   const times = new Milestones();
-  const before = await watch(stage, 'a champion', 30, () => null, (state) => state.champion);
-  const earlier = await watch(stage, 'the state', 30, () => null, (state) => new Set(state.triggers.map(({ id }) => id)));
+  const before = await watch(
+    stage,
+    'a champion',
+    30,
+    () => null,
+    (state) => state.champion,
+  );
+  const earlier = await watch(
+    stage,
+    'the state',
+    30,
+    () => null,
+    (state) => new Set(state.triggers.map(({ id }) => id)),
+  );
   const liveBefore = stage.traffic.recentAccuracy;
   stage.traffic.corruption = story.corruption;
   stage.traffic.resetCounts();
@@ -46,22 +58,30 @@ export async function remedyScenario(stage: Stage, story: RemedyStory): Promise<
   let during: number | null = null;
   let requests = Number.NaN;
   let tries = 0;
-  const promoted = await watch(stage, 'the promotion of a remedy', story.seconds, () => chainId, (state) => {
-    const newest = state.triggers.find(({ id }) => !earlier.has(id));
-    if (newest === undefined) return null;
-    if (newest.id !== chainId) {
-      chainId = newest.id;
-      tries += 1;
-      if (tries === 1) requests = stage.traffic.counted.requests;
-      times.mark('trigger');
-      if (newest.spec['cause'] !== story.cause)
-        throw new ScenarioProblem(`the cause was attributed as ${String(newest.spec['cause'])}, not as ${story.cause}`);
-    }
-    const chain = chainOf(state, newest.id);
-    times.note(chain);
-    during = stage.traffic.recentAccuracy ?? during;
-    return promotedChain(chain, state) && stage.chaos.satisfied ? { chain, state } : null;
-  });
+  const promoted = await watch(
+    stage,
+    'the promotion of a remedy',
+    story.seconds,
+    () => chainId,
+    (state) => {
+      const newest = state.triggers.find(({ id }) => !earlier.has(id));
+      if (newest === undefined) return null;
+      if (newest.id !== chainId) {
+        chainId = newest.id;
+        tries += 1;
+        if (tries === 1) requests = stage.traffic.counted.requests;
+        times.mark('trigger');
+        if (newest.spec['cause'] !== story.cause)
+          throw new ScenarioProblem(
+            `the cause was attributed as ${String(newest.spec['cause'])}, not as ${story.cause}`,
+          );
+      }
+      const chain = chainOf(state, newest.id);
+      times.note(chain);
+      during = stage.traffic.recentAccuracy ?? during;
+      return promotedChain(chain, state) && stage.chaos.satisfied ? { chain, state } : null;
+    },
+  );
   times.mark('end');
   const { chain, state } = promoted;
   const counted = stage.traffic.counted;
@@ -113,8 +133,12 @@ function promotedChain(chain: Chain, state: LoopState): boolean {
 /** What the clients see once the new champion has answered for a while. */
 async function settled(stage: Stage): Promise<number | null> {
   stage.traffic.resetCounts();
-  return watch(stage, 'traffic after the promotion', 60, () => null, () =>
-    stage.traffic.counted.requests >= SETTLE_REQUESTS ? stage.traffic.recentAccuracy : null,
+  return watch(
+    stage,
+    'traffic after the promotion',
+    60,
+    () => null,
+    () => (stage.traffic.counted.requests >= SETTLE_REQUESTS ? stage.traffic.recentAccuracy : null),
   );
 }
 

@@ -16,11 +16,17 @@ export const worldChanged: Scenario = {
       corruption: degraded,
       seconds: 240,
       judge: (measured) => [
-        ...(measured.remedy === 'incremental-distillation' ? [] : [`the remedy was ${measured.remedy}, not incremental training`]),
-        ...(measured.referenceAfter > measured.referenceBefore ? [] : ['the incrementally trained reference is no better than the old one']),
+        ...(measured.remedy === 'incremental-distillation'
+          ? []
+          : [`the remedy was ${measured.remedy}, not incremental training`]),
+        ...(measured.referenceAfter > measured.referenceBefore
+          ? []
+          : ['the incrementally trained reference is no better than the old one']),
         ...(measured.referenceAfter - measured.championAfter <= 0.02
           ? []
-          : [`the new champion is ${((measured.referenceAfter - measured.championAfter) * 100).toFixed(2)} points below the new reference`]),
+          : [
+              `the new champion is ${((measured.referenceAfter - measured.championAfter) * 100).toFixed(2)} points below the new reference`,
+            ]),
         ...(measured.championAfter > measured.championBefore ? [] : ['the new champion is no better than the old one']),
       ],
     }),
