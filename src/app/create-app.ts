@@ -12,10 +12,14 @@ export async function createApp(settings: ParsedSettings, db: Database): Promise
   setLogLevel(settings.of(observabilitySettings).level);
   collectProcessMetrics();
   const http = settings.of(httpSettings);
-  const app = await NestFactory.create<NestFastifyApplication>(AllModule.forRoot(settings, db), newFastifyAdapter(http), {
-    logger: new NestLog(),
-    bodyParser: false,
-  });
+  const app = await NestFactory.create<NestFastifyApplication>(
+    AllModule.forRoot(settings, db),
+    newFastifyAdapter(http),
+    {
+      logger: new NestLog(),
+      bodyParser: false,
+    },
+  );
   await configureHttp(app, http);
   if (http.docs) serveDocs(app, buildOpenApi(app));
   return app;

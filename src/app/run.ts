@@ -21,7 +21,10 @@ export async function run(): Promise<void> {
     log.info({ url: await app.getUrl() }, 'ratchet is serving');
     stopOnSignal(app, database);
   } catch (error) {
-    log.fatal({ error: error instanceof RatchetError ? error.message : String((error as Error).stack) }, 'ratchet cannot start');
+    log.fatal(
+      { error: error instanceof RatchetError ? error.message : String((error as Error).stack) },
+      'ratchet cannot start',
+    );
     await database?.close().catch(() => undefined);
     process.exitCode = 1;
   }

@@ -15,6 +15,11 @@ export class RuntimeModule {
       { provide: Ids, useClass: UuidIds },
       ReadinessRegistry,
     ];
-    return { module: RuntimeModule, global: true, providers, exports: [Database, UnitOfWork, Clock, Ids, ReadinessRegistry] };
+    return {
+      module: RuntimeModule,
+      global: true,
+      providers,
+      exports: [Database, UnitOfWork, Clock, Ids, ReadinessRegistry],
+    };
   }
 }

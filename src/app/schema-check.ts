@@ -8,7 +8,9 @@ const test = await openTestDatabase(PERSISTENCE);
 try {
   const drift = await schemaDrift(test.db.dataSource);
   for (const statement of drift) process.stdout.write(`${statement};\n`);
-  process.stdout.write(drift.length === 0 ? 'migrations and entities agree\n' : `${drift.length} statements of drift\n`);
+  process.stdout.write(
+    drift.length === 0 ? 'migrations and entities agree\n' : `${drift.length} statements of drift\n`,
+  );
   process.exitCode = drift.length === 0 ? 0 : 1;
 } finally {
   await test.close();

@@ -27,5 +27,9 @@ export abstract class FactBus {
   /** Must be called inside a `UnitOfWork.run`; throws otherwise, because a fact without its state is a lie. */
   abstract publish<Data>(type: FactType<Data>, data: Data): Promise<void>;
   /** `subscriber` names the handler in logs; call it while the module initialises. */
-  abstract subscribe<Data>(type: FactType<Data>, subscriber: string, handler: (fact: Fact<Data>) => Promise<void>): void;
+  abstract subscribe<Data>(
+    type: FactType<Data>,
+    subscriber: string,
+    handler: (fact: Fact<Data>) => Promise<void>,
+  ): void;
 }

@@ -51,7 +51,8 @@ export class RecordingFactBus extends FactBus {
     super();
   }
   publish<Data>(type: FactType<Data>, data: Data): Promise<void> {
-    if (this.unitOfWork?.depth === 0) return Promise.reject(new Error(`${type.name} was published outside a unit of work`));
+    if (this.unitOfWork?.depth === 0)
+      return Promise.reject(new Error(`${type.name} was published outside a unit of work`));
     this.published.push({ id: `fact-${this.published.length + 1}`, name: type.name, data, at: new Date(0) });
     return Promise.resolve();
   }

@@ -1,6 +1,16 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chownSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, statSync, writeFileSync, closeSync } from 'node:fs';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+  closeSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
@@ -31,7 +41,10 @@ export interface EmbeddedPostgres {
  * Starts a real PostgreSQL from the npm package's binaries with its data in `folder`, or adopts the one that runs there.
  * It is detached from this process: a killed control plane leaves it running and finds it again.
  */
-export async function startEmbeddedPostgres(folder: string, options: readonly string[] = []): Promise<EmbeddedPostgres> {
+export async function startEmbeddedPostgres(
+  folder: string,
+  options: readonly string[] = [],
+): Promise<EmbeddedPostgres> {
   const home = resolve(folder);
   const data = join(home, 'data');
   const logFile = join(home, 'postgres.log');
@@ -39,7 +52,8 @@ export async function startEmbeddedPostgres(folder: string, options: readonly st
   const release = await lockFolder(join(home, 'start.lock'));
   try {
     const running = runningServer(data);
-    if (!existsSync(join(data, 'PG_VERSION')) || !existsSync(join(home, 'initialised'))) initialise(home, data, logFile);
+    if (!existsSync(join(data, 'PG_VERSION')) || !existsSync(join(home, 'initialised')))
+      initialise(home, data, logFile);
     const password = readFileSync(join(home, 'password'), 'utf8').trim();
     const port = running?.port ?? (await freePort());
     if (running === null) launch(data, logFile, port, options);
@@ -64,7 +78,18 @@ function initialise(home: string, data: string, logFile: string): void {
   const [command, prefix] = unprivileged(binary('initdb'));
   const result = spawnSync(
     command,
-    [...prefix, '-D', data, '-U', 'ratchet', '--auth=scram-sha-256', `--pwfile=${passwordFile}`, '--encoding=UTF8', '--locale=C', '--no-instructions'],
+    [
+      ...prefix,
+      '-D',
+      data,
+      '-U',
+      'ratchet',
+      '--auth=scram-sha-256',
+      `--pwfile=${passwordFile}`,
+      '--encoding=UTF8',
+      '--locale=C',
+      '--no-instructions',
+    ],
     { encoding: 'utf8', cwd: '/' },
   );
   if (result.status !== 0) {
@@ -77,13 +102,23 @@ function initialise(home: string, data: string, logFile: string): void {
 function launch(data: string, logFile: string, port: number, options: readonly string[]): void {
   const log = openSync(logFile, 'a');
   const [command, prefix] = unprivileged(binary('postgres'));
-  const settings = ['listen_addresses=127.0.0.1', 'unix_socket_directories=', 'max_connections=200', 'shared_buffers=64MB', ...options];
-  const child = spawn(command, [...prefix, '-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])], {
-    detached: true,
-    stdio: ['ignore', log, log],
-    cwd: '/',
-    env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' },
-  });
+  const settings = [
+    'listen_addresses=127.0.0.1',
+    'unix_socket_directories=',
+    'max_connections=200',
+    'shared_buffers=64MB',
+    ...options,
+  ];
+  const child = spawn(
+    command,
+    [...prefix, '-D', data, '-p', String(port), ...settings.flatMap((setting) => ['-c', setting])],
+    {
+      detached: true,
+      stdio: ['ignore', log, log],
+      cwd: '/',
+      env: { PATH: process.env['PATH'], LC_ALL: 'C', TZ: 'UTC' },
+    },
+  );
   child.unref();
   closeSync(log);
 }

@@ -39,7 +39,11 @@ export class OutboxFactBus extends FactBus {
     });
   }
 
-  override subscribe<Data>(type: FactType<Data>, subscriber: string, handler: (fact: Fact<Data>) => Promise<void>): void {
+  override subscribe<Data>(
+    type: FactType<Data>,
+    subscriber: string,
+    handler: (fact: Fact<Data>) => Promise<void>,
+  ): void {
     const entries = this.subscribers.get(type.name) ?? [];
     entries.push({ subscriber, handler: handler as Handler });
     this.subscribers.set(type.name, entries);

@@ -36,9 +36,10 @@ export class PostgresWorkQueue extends WorkQueue {
 
   override async enqueue(kind: string, key: string, delayMs = 0): Promise<void> {
     await this.items.enqueue(kind, key, delayMs);
-    if (delayMs === 0) this.db.afterCommit(() => {
-      this.onDue();
-    });
+    if (delayMs === 0)
+      this.db.afterCommit(() => {
+        this.onDue();
+      });
   }
 
   /** Takes what is due and starts its passes; returns how many were started. */
@@ -113,7 +114,8 @@ export class PostgresWorkQueue extends WorkQueue {
         return;
       }
       const delayMs = Math.min(this.settings.retryBaseMs * 2 ** Math.min(item.attempts, 20), this.settings.retryMaxMs);
-      if (!conflict && !this.stopped) log.warn({ ...where, attempts: item.attempts + 1, delayMs, error: describe(error) }, 'pass failed');
+      if (!conflict && !this.stopped)
+        log.warn({ ...where, attempts: item.attempts + 1, delayMs, error: describe(error) }, 'pass failed');
       await this.items.finish(item, this.holder, conflict ? 0 : delayMs, item.attempts + 1);
     } catch (storeError) {
       // The database is away; the lease runs out and the item is taken again.

@@ -27,7 +27,8 @@ describe('the work queue', () => {
   const drain = async (queue: PostgresWorkQueue): Promise<void> => {
     while ((await queue.tick()) > 0) await queue.idle();
   };
-  const rows = () => test.db.query<{ key: string; attempts: number; parked_reason: string | null }>('SELECT * FROM platform.work_item');
+  const rows = () =>
+    test.db.query<{ key: string; attempts: number; parked_reason: string | null }>('SELECT * FROM platform.work_item');
 
   it('runs an enqueued key once, however often it was enqueued before', async () => {
     const seen: string[] = [];

@@ -26,13 +26,20 @@ export class ReconcileTicker implements OnApplicationBootstrap, BeforeApplicatio
 
   onApplicationBootstrap(): void {
     this.queue.onDue = this.facts.onDue = () => void this.turn();
-    this.scheduler.addInterval(TICK, setInterval(() => void this.turn(), this.settings.pollMs));
-    this.scheduler.addInterval(PRUNE, setInterval(() => void this.facts.prune().catch(complain), PRUNE_EVERY_MS));
+    this.scheduler.addInterval(
+      TICK,
+      setInterval(() => void this.turn(), this.settings.pollMs),
+    );
+    this.scheduler.addInterval(
+      PRUNE,
+      setInterval(() => void this.facts.prune().catch(complain), PRUNE_EVERY_MS),
+    );
   }
 
   async beforeApplicationShutdown(): Promise<void> {
     this.stopped = true;
-    for (const name of [TICK, PRUNE]) if (this.scheduler.doesExist('interval', name)) this.scheduler.deleteInterval(name);
+    for (const name of [TICK, PRUNE])
+      if (this.scheduler.doesExist('interval', name)) this.scheduler.deleteInterval(name);
     await this.queue.stop(SHUTDOWN_GRACE_MS).catch(complain);
   }
 

@@ -37,7 +37,11 @@ export async function openTestDatabase(persistence: readonly Persistence[]): Pro
 
 async function embeddedServer(): Promise<string> {
   // Durability is not under test here, speed is wanted.
-  const server = await startEmbeddedPostgres(join(TEST_CLUSTER_FOLDER), ['fsync=off', 'synchronous_commit=off', 'full_page_writes=off']);
+  const server = await startEmbeddedPostgres(join(TEST_CLUSTER_FOLDER), [
+    'fsync=off',
+    'synchronous_commit=off',
+    'full_page_writes=off',
+  ]);
   return server.url;
 }
 
