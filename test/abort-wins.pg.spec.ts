@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { ask, feed, serveTiny, TINY_TWIN } from './support/tiny-model.js';
+import { buildOnnx } from '../src/models/testing/index.js';
+import { ask, feed, serveTiny } from './support/tiny-model.js';
 import { until } from './support/until.js';
 import { type Answer, startWholeApp, type WholeApp } from './support/whole-app.js';
 
@@ -20,8 +21,7 @@ describe('with approval by hand', () => {
       RATCHET_CANDIDATES_LATENCY_ROUNDS: '30',
       RATCHET_CANDIDATES_LATENCY_CALLS: '2',
     }));
-    champion = await serveTiny(app, 'tiny');
-    twin = await app.upload(TINY_TWIN);
+    await serveTiny(app, 'tiny');
     await feed(app, 'tiny', 200);
     const admin = await create('admin', undefined);
     tokens = {
@@ -48,14 +48,18 @@ describe('with approval by hand', () => {
       .status?.phase;
   const route = () => as('viewer').get('models/tiny/route');
   const answeredBy = async (requests = 40) => {
-    const answers = await Promise.all(Array.from({ length: requests }, (_, n) => ask(app, 'tiny', n % 4, randomUUID(), tokens.viewer)));
+    const answers = await Promise.all(
+      Array.from({ length: requests }, (_, n) => ask(app, 'tiny', n % 4, randomUUID(), tokens.viewer)),
+    );
     expect(answers.map(({ status }) => status)).toEqual(answers.map(() => 200));
     return new Set(answers.map(({ body }: Answer) => body['model_version']));
   };
 
-  /** Submits the twin and sends traffic until its promotion waits. */
+  /** Submits another twin of the model and sends traffic until its promotion waits. */
   beforeEach(async () => {
     rounds += 1;
+    champion = String((await route())['stable']);
+    twin = await app.upload(buildOnnx({ producer: `twn${rounds}` }), tokens.operator);
     const submitted = await as('operator').post('models/tiny/candidates', { digest: twin });
     expect(submitted).toMatchObject({ status: 201, body: { id: `tiny-m${rounds}` } });
     id = `tiny-m${rounds}`;
@@ -113,6 +117,21 @@ describe('with approval by hand', () => {
       items: [{ actor: 'the-operator', role: 'operator', action: 'rollouts.abort', reason: 'planted' }],
     });
     expect(await as('viewer').get('audit/verify')).toMatchObject({ intact: true });
+  }, 30_000);
+
+  it('of an abort and an approval at the same moment exactly one is taken, and traffic follows it', async () => {
+    const [abort, approval] = await Promise.all([
+      as('operator').post(`rollouts/${id}-r/abort`),
+      as('approver').post(`promotions/${id}-p/approve`),
+    ]);
+    const promoted = approval.status === 200;
+    expect([abort.status, approval.status]).toEqual(promoted ? [409, 200] : [202, 409]);
+    const phase = promoted ? 'Promoted' : 'Rejected';
+    await until(phase, async () => ((await phaseOf('promotions', `${id}-p`)) === phase ? true : null));
+    const [serves, gone] = promoted ? [twin, champion] : [champion, twin];
+    await until('route to one version', async () => ((await answeredBy()).has(gone) ? null : true));
+    expect(await route()).toMatchObject({ stable: serves, candidate: null, weight: 0 });
+    expect(await as('viewer').get(`records/${id}`)).toMatchObject({ outcome: promoted ? 'promoted' : 'refused' });
   }, 30_000);
 
   it('an abort after the approval comes too late, and the candidate serves everybody', async () => {

@@ -47,7 +47,13 @@ export async function serveTiny(app: WholeApp, name: string, spec: Spec = {}): P
 }
 
 /** One request through the gateway whose right answer is `label`. */
-export function ask(app: WholeApp, name: string, label: number, id: string = randomUUID(), token?: string): Promise<Answer> {
+export function ask(
+  app: WholeApp,
+  name: string,
+  label: number,
+  id: string = randomUUID(),
+  token?: string,
+): Promise<Answer> {
   const data = [0, 1, 2, 3].map((place) => (place === label ? 1 : Math.random() / 2));
   const inputs = [{ name: 'x', datatype: 'FP32', shape: [1, 4], data }];
   return app.call('POST', `/v2/models/${name}/infer`, { id, inputs }, token);

@@ -19,7 +19,7 @@ export interface WholeApp {
   readonly folder: string;
   call(method: string, path: string, body?: unknown, token?: string): Promise<Answer>;
   /** @throws when it is refused */
-  upload(bytes: Uint8Array): Promise<string>;
+  upload(bytes: Uint8Array, token?: string): Promise<string>;
   close(): Promise<void>;
 }
 
@@ -56,7 +56,7 @@ export async function startWholeApp(
     url,
     folder,
     call: (method, path, body, token) => call(url + path, method, body, token),
-    upload: (bytes) => upload(url, bytes),
+    upload: (bytes, token) => upload(url, bytes, token),
     close: async () => {
       await app.close();
       await database.close();
@@ -68,7 +68,7 @@ export async function startWholeApp(
 /** Text is sent as it is, everything else as JSON. */
 async function call(url: string, method: string, body: unknown, token: string | undefined): Promise<Answer> {
   const headers = {
-    ...(token === undefined ? {} : { authorization: `Bearer ${token}` }),
+    ...authorization(token),
     ...(body === undefined ? {} : { 'content-type': 'application/json' }),
   };
   const text = typeof body === 'string' || body === undefined ? body : JSON.stringify(body);
@@ -77,10 +77,14 @@ async function call(url: string, method: string, body: unknown, token: string | 
   return { status: response.status, body: said === '' ? {} : (JSON.parse(said) as Record<string, unknown>) };
 }
 
-async function upload(url: string, bytes: Uint8Array): Promise<string> {
-  const headers = { 'content-type': 'application/octet-stream' };
+async function upload(url: string, bytes: Uint8Array, token: string | undefined): Promise<string> {
+  const headers = { 'content-type': 'application/octet-stream', ...authorization(token) };
   const response = await fetch(`${url}/api/v1/artifacts`, { method: 'POST', headers, body: Buffer.from(bytes) });
   const said = (await response.json()) as { digest?: string };
   if (said.digest === undefined) throw new Error(`The upload was answered ${response.status}: ${JSON.stringify(said)}`);
   return said.digest;
+}
+
+function authorization(token: string | undefined): Record<string, string> {
+  return token === undefined ? {} : { authorization: `Bearer ${token}` };
 }
