@@ -65,6 +65,7 @@ export class Chaos {
 
 function progress(chain: Chain | null): number {
   if (chain === null) return 0;
+  if (chain.candidate?.status.phase === 'Refused') return POINTS.length; // nothing more will come
   if (chain.rollout !== undefined) return chain.rollout.status.phase === 'Pending' ? 6 : 7;
   if (chain.experiment !== undefined) return chain.experiment.status.phase === 'Waiting' ? 4 : 5;
   if (chain.candidate !== undefined) return 3;

@@ -1,4 +1,4 @@
-import { type Chain, dig, digNumber, type Item, type LoopState } from './state.js';
+import { type Chain, dig, digNumber, digText, type Item, type LoopState } from './state.js';
 
 const percent = (share: number): string => (Number.isFinite(share) ? `${(share * 100).toFixed(1)} %` : '–');
 
@@ -20,14 +20,14 @@ export function chainLines(
   add('candidate', chain.candidate, candidateText);
   add('experiment', chain.experiment, experimentText);
   add('rollout', chain.rollout, (item) => rolloutText(item, state));
-  add('promotion', chain.promotion, (item) => String(item.status['reason'] ?? ''));
+  add('promotion', chain.promotion, (item) => digText(item.status, 'reason'));
   return lines;
 }
 
 function jobText({ status }: Item): string {
   if (status.phase === 'Running') {
     const share = digNumber(status, 'progress', 'fraction');
-    return `${bar(share)} ${String(dig(status, 'progress', 'step') ?? '')} ${String(dig(status, 'progress', 'message') ?? '')}`;
+    return `${bar(share)} ${digText(status, 'progress', 'step')} ${digText(status, 'progress', 'message')}`;
   }
   if (status.phase === 'Succeeded') return `${digNumber(status, 'runnerSeconds').toFixed(1)} s on the runner`;
   const failures = status['failures'];

@@ -135,3 +135,9 @@ export function digNumber(value: unknown, ...path: readonly (string | number)[])
   const found = dig(value, ...path);
   return typeof found === 'number' ? found : Number.NaN;
 }
+
+/** The same for a text; empty when there is none. */
+export function digText(value: unknown, ...path: readonly (string | number)[]): string {
+  const found = dig(value, ...path);
+  return typeof found === 'string' ? found : '';
+}

@@ -1,6 +1,6 @@
 import type { ScenarioSummary } from './summary.js';
 
-const share = (value: number | null): string => (value === null ? '–' : `${(value * 100).toFixed(1)}`);
+const share = (value: number | null): string => (value === null ? '–' : (value * 100).toFixed(1));
 const number = (value: number | null, digits: number): string => (value === null ? '–' : value.toFixed(digits));
 
 const COLUMNS: readonly [string, (row: ScenarioSummary) => string][] = [

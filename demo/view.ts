@@ -58,7 +58,7 @@ export class View {
   }
 
   private draw(lines: readonly { name: string; phase: string; text: string }[], figures: string): void {
-    const width = (process.stdout.columns ?? 100) - 1;
+    const width = process.stdout.columns - 1;
     const tree = lines.map(
       (line, depth) => `${'  '.repeat(depth)}└ ${mark(line.phase)} ${line.name} ${line.phase} ${line.text}`,
     );

@@ -81,15 +81,14 @@ function judge(
   record: LoopState['records'][number] | undefined,
   failed: number,
 ): string[] {
-  return [
-    ...(record?.outcome === 'refused' ? [] : [`the bad candidate's record says ${record?.outcome ?? 'nothing'}`]),
-    ...(record?.decidedBy === 'experiments' || record?.decidedBy === 'rollouts'
-      ? []
-      : [
-          `it was stopped by ${record?.decidedBy ?? 'nobody'}, not by the experiment or a gate (${record?.reason ?? ''})`,
-        ]),
-    ...(record !== undefined && record.reason.length > 10 ? [] : ['the record does not say why']),
-    ...(state.champion?.champion === serving ? [] : ['another champion serves now']),
-    ...(failed === 0 ? [] : [`${failed} requests were answered with an error`]),
-  ];
+  if (record === undefined) return ['there is no record of the bad candidate'];
+  const problems: string[] = [];
+  const { outcome, decidedBy, reason } = record;
+  if (outcome !== 'refused') problems.push(`the bad candidate's record says ${outcome}`);
+  if (!['experiments', 'rollouts'].includes(decidedBy))
+    problems.push(`it was stopped by ${decidedBy}, not by the experiment or a gate (${reason})`);
+  if (reason.length <= 10) problems.push('the record does not say why');
+  if (state.champion?.champion !== serving) problems.push('another champion serves now');
+  if (failed > 0) problems.push(`${failed} requests were answered with an error`);
+  return problems;
 }
