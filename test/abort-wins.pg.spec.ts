@@ -22,7 +22,7 @@ describe('with approval by hand', () => {
       RATCHET_CANDIDATES_LATENCY_CALLS: '2',
     }));
     await serveTiny(app, 'tiny');
-    await feed(app, 'tiny', 200);
+    await feed(app, 'tiny', 300);
     const admin = await create('admin', undefined);
     tokens = {
       admin,

@@ -28,7 +28,7 @@ describe('a runner', () => {
     });
     // A twin of the reference is as large as it is, so every candidate is refused, and its trigger ends too.
     champion = await serveTiny(app, 'tiny', { objectives: { ...OBJECTIVES, maxSizeRatio: 0.5 } });
-    await feed(app, 'tiny', 200);
+    await feed(app, 'tiny', 300);
   }, 60_000);
   afterAll(() => app.close());
 

@@ -2,8 +2,9 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import { RatchetError } from '../kernel/index.js';
 import { FakeClock, ImmediateUnitOfWork, RecordingFactBus } from '../kernel/testing/index.js';
 import { FakeModelStore, FakeSampleStore, FakeTriggerOutcomes } from '../jobs/testing/fakes.js';
-import { digestOf, T0 } from '../jobs/testing/jobs.js';
+import { digestOf, SNAPSHOT, T0 } from '../jobs/testing/jobs.js';
 import { digitsModel } from '../jobs/testing/model.js';
+import type { Snapshot } from '../telemetry/index.js';
 import { CandidateReconciler } from './candidate.reconciler.js';
 import { type Candidate, CandidateAccepted, CandidateRefused } from './domain/candidate.js';
 import { EvaluationUnavailable } from './domain/errors.js';
@@ -14,6 +15,8 @@ class NotEnough extends RatchetError {
 }
 
 const ID = 'digits-t1-c1';
+
+const heldOut = (rows: number): Snapshot => ({ ...SNAPSHOT, holdout: { ...SNAPSHOT.holdout, rows } });
 
 describe('CandidateReconciler', () => {
   let clock: FakeClock;
@@ -39,6 +42,7 @@ describe('CandidateReconciler', () => {
     clock = new FakeClock(T0);
     evaluator = new FakeEvaluator();
     samples = new FakeSampleStore();
+    samples.result = heldOut(32);
     outcomes = new FakeTriggerOutcomes();
     start(pendingCandidate());
   });
@@ -72,6 +76,16 @@ describe('CandidateReconciler', () => {
     clock.advance(61_000);
     await pass();
     expect(await status()).toMatchObject({ phase: 'Refused', reasons: ['There are 3 rows.'] });
+  });
+
+  it('waits for more held-out rows where there are too few to judge by', async () => {
+    samples.result = heldOut(31);
+    start(pendingCandidate({ holdout: null }));
+    expect(await pass()).toEqual({ requeueAfterMs: 2000 });
+    expect(evaluator.asked).toEqual([]);
+    samples.result = heldOut(32);
+    await pass();
+    expect(await status()).toMatchObject({ phase: 'Accepted' });
   });
 
   it('refuses with reasons and resolves the trigger', async () => {

@@ -15,6 +15,7 @@ import { CANDIDATE_KIND } from './candidate-intake.js';
 import { advanceCandidate, type CandidateObservation } from './domain/advance-candidate.js';
 import { type Candidate, CandidateAccepted, CandidateRefused, type CandidateStatus } from './domain/candidate.js';
 import { EvaluationUnavailable } from './domain/errors.js';
+import { MINIMUM_ROWS } from './domain/judge.js';
 import { candidatesJudgedTotal, evaluationSeconds, evaluationsTotal } from './metrics.js';
 import type { CandidateStore, Evaluator } from './ports.js';
 import type { CandidatesSettings } from './settings.js';
@@ -61,7 +62,9 @@ export class CandidateReconciler implements Reconciler {
     const since = new Date(clock.now().getTime() - model.spec.telemetry.sampleSeconds * 1000);
     try {
       const { holdout } = await samples.snapshot(candidate.model, { since, replay: 0 });
-      return { kind: 'holdout', digest: holdout.digest };
+      if (holdout.rows >= MINIMUM_ROWS) return { kind: 'holdout', digest: holdout.digest };
+      // More traffic brings more: a candidate is not to be refused, nor its remedy used up, for want of patience.
+      return { kind: 'no-holdout', reason: `there are ${holdout.rows} held-out rows, ${MINIMUM_ROWS} are required` };
     } catch (error) {
       if (!(error instanceof RatchetError) || error.code !== 'unprocessable') throw error;
       return { kind: 'no-holdout', reason: error.message };

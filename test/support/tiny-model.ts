@@ -59,13 +59,14 @@ export function ask(
   return app.call('POST', `/v2/models/${name}/infer`, { id, inputs }, token);
 }
 
-/** So many labelled requests through the gateway, until telemetry has counted them all. */
+/** So many labelled requests through the gateway, once a model, until telemetry has counted them all. */
 export async function feed(app: WholeApp, name: string, requests: number): Promise<void> {
   const before = await counted(app, name);
   const labels: { requestId: string; label: number }[] = [];
   while (labels.length < requests) {
     const batch = Array.from({ length: Math.min(20, requests - labels.length) }, (_, n) => ({
-      requestId: randomUUID(),
+      // Ids decide what is held out: with the same ones it is the same share in every run.
+      requestId: `fed-${labels.length + n}`,
       label: n % 4,
     }));
     await Promise.all(batch.map(({ requestId, label }) => ask(app, name, label, requestId)));
