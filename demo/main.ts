@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { join, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { parse } from 'yaml';
@@ -71,7 +71,7 @@ async function demo(options: Options): Promise<boolean> {
   try {
     await controlPlane.start();
     view.say(
-      `control plane: ${controlPlane.url} (API documentation: ${controlPlane.url}/docs, log: ${controlPlane.logFile})`,
+      `control plane: ${controlPlane.url} (API documentation: ${controlPlane.url}/docs, log: ${relative(process.cwd(), controlPlane.logFile)})`,
     );
     const stage = await setTheStage(options, controlPlane, view, folder, reference);
     const scenarios: ScenarioSummary[] = [];

@@ -32,7 +32,14 @@ async function main() {
     console.log(`\n# ${suite.name}`);
     suites.push({ name: suite.name, ...(await suite.run(missing)) });
   }
+  await stopTestCluster();
   return summarise(suites, missing);
+}
+
+/** The embedded PostgreSQL that the tests share outlives each of them on purpose; it must not outlive all of them. */
+async function stopTestCluster() {
+  const { stopTestCluster: stop } = await import('../dist/platform/postgres/testing/index.js');
+  await stop();
 }
 
 function chooseSuites() {

@@ -47,6 +47,9 @@ function demo(args: readonly string[]): Promise<{ code: number | null; output: s
     for (const stream of [child.stdout, child.stderr]) {
       stream.setEncoding('utf8').on('data', (text: string) => {
         output = (output + text).slice(-8_000);
+        // Minutes without a word would look like a hang.
+        for (const line of text.split('\n'))
+          if (/Scenario:|⚡|ended as/.test(line)) process.stdout.write(`  ${line}\n`);
       });
     }
     child.on('error', reject);

@@ -1,12 +1,12 @@
 import { randomBytes } from 'node:crypto';
-import { join, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import pg from 'pg';
 import { connectAndMigrate, createDataSource } from '../data-source.js';
 import { Database } from '../database.js';
-import { startEmbeddedPostgres } from '../embedded-postgres.js';
+import { startEmbeddedPostgres, stopEmbeddedPostgres } from '../embedded-postgres.js';
 import type { Persistence } from '../persistence.js';
 
-/** Where the test cluster lives; the test run's global teardown stops it. */
+/** Where the test cluster lives; `npm test` stops it at its end. */
 export const TEST_CLUSTER_FOLDER = resolve(import.meta.dirname, '../../../../.ratchet/test-postgres');
 
 export interface TestDatabase {
@@ -17,8 +17,11 @@ export interface TestDatabase {
 }
 
 /** A fresh, migrated database on a real PostgreSQL: `DATABASE_URL`'s server when set, else the embedded one. */
-export async function openTestDatabase(persistence: readonly Persistence[]): Promise<TestDatabase> {
-  const server = process.env['DATABASE_URL'] ?? (await embeddedServer());
+export async function openTestDatabase(
+  persistence: readonly Persistence[],
+  clusterFolder = TEST_CLUSTER_FOLDER,
+): Promise<TestDatabase> {
+  const server = process.env['DATABASE_URL'] ?? (await embeddedServer(clusterFolder));
   const name = `test_${randomBytes(6).toString('hex')}`;
   await admin(server, `CREATE DATABASE ${name}`);
   const url = new URL(server);
@@ -35,9 +38,14 @@ export async function openTestDatabase(persistence: readonly Persistence[]): Pro
   };
 }
 
-async function embeddedServer(): Promise<string> {
+/** Stops the embedded server of a cluster folder; no-op when none runs there. */
+export function stopTestCluster(clusterFolder = TEST_CLUSTER_FOLDER): Promise<void> {
+  return stopEmbeddedPostgres(clusterFolder);
+}
+
+async function embeddedServer(clusterFolder: string): Promise<string> {
   // Durability is not under test here, speed is wanted.
-  const server = await startEmbeddedPostgres(join(TEST_CLUSTER_FOLDER), [
+  const server = await startEmbeddedPostgres(clusterFolder, [
     'fsync=off',
     'synchronous_commit=off',
     'full_page_writes=off',
