@@ -7,9 +7,35 @@ import { readConfiguration } from './configuration.js';
 import { createApp } from './create-app.js';
 import { openDatabase, type OpenDatabase } from './database.js';
 import { databaseSettings } from './settings.js';
+import { stopOnSignal } from './stop-on-signal.js';
+
+interface Running {
+  readonly database: OpenDatabase;
+  readonly app: NestFastifyApplication;
+}
 
 /** Starts the program and keeps it until SIGINT or SIGTERM; a second signal ends it at once. */
 export async function run(): Promise<void> {
+  const starting = start();
+  // From the beginning: whoever interrupts the start must not find a PostgreSQL left behind.
+  const onSignal = stopOnSignal({
+    close: async () => {
+      const running = await starting;
+      await running?.app.close();
+      await running?.database.close();
+    },
+    exit: (code) => process.exit(code),
+    now: () => performance.now(),
+  });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.on(signal, () => {
+      if (onSignal() === 'stopping') log.info({ signal }, 'ratchet is stopping');
+    });
+  }
+  if ((await starting) === null) process.exitCode = 1;
+}
+
+async function start(): Promise<Running | null> {
   let database: OpenDatabase | undefined;
   try {
     const settings = readConfiguration(processEnvironment());
@@ -19,34 +45,13 @@ export async function run(): Promise<void> {
     const hasTokens = (await app.get(TokenStore, { strict: false }).list()).length > 0;
     await app.listen(http.port, bindAddress(http, hasTokens));
     log.info({ url: await app.getUrl() }, 'ratchet is serving');
-    stopOnSignal(app, database);
+    return { database, app };
   } catch (error) {
     log.fatal(
       { error: error instanceof RatchetError ? error.message : String((error as Error).stack) },
       'ratchet cannot start',
     );
     await database?.close().catch(() => undefined);
-    process.exitCode = 1;
+    return null;
   }
-}
-
-function stopOnSignal(app: NestFastifyApplication, database: OpenDatabase): void {
-  let stopping = false;
-  const stop = (signal: NodeJS.Signals): void => {
-    if (stopping) process.exit(130);
-    stopping = true;
-    log.info({ signal }, 'ratchet is stopping');
-    app
-      .close()
-      .then(() => database.close())
-      .then(
-        () => process.exit(0),
-        (error: unknown) => {
-          log.error({ error: String(error) }, 'ratchet did not stop cleanly');
-          process.exit(1);
-        },
-      );
-  };
-  process.on('SIGINT', stop);
-  process.on('SIGTERM', stop);
 }
