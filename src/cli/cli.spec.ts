@@ -137,18 +137,29 @@ describe('the command line', () => {
       ['approve', 'digits-t1-c1-p', '--reason', 'looks good'],
       'POST /promotions/digits-t1-c1-p/approve',
       { reason: 'looks good' },
+      'approve of it is taken; it is Done now',
     ],
-    [['abort', 'digits-t1-c1-r'], 'POST /rollouts/digits-t1-c1-r/abort', { reason: '' }],
-    [['trigger', 'digits', '--reason', 'new data'], 'POST /models/digits/triggers', { reason: 'new data' }],
-  ])('%j does %s', async (args, request, body) => {
+    [
+      ['abort', 'digits-t1-c1-r', '--reason', 'complaints'],
+      'POST /rollouts/digits-t1-c1-r/abort',
+      { reason: 'complaints' },
+      'abort of it is taken; it is Done now',
+    ],
+    [
+      ['trigger', 'digits', '--reason', 'new data'],
+      'POST /models/digits/triggers',
+      { reason: 'new data' },
+      'it is Done',
+    ],
+  ])('%j does %s', async (args, request, body, said) => {
     answers[request] = { body: { id: 'it', status: { phase: 'Done' } } };
     expect(await run(...args)).toBe(EXIT.ok);
     expect(JSON.parse(seen[0]?.body ?? '')).toEqual(body);
-    expect(out).toEqual(['it is Done']);
+    expect(out).toEqual([said]);
   });
 
   it('keeps what a user typed inside its path segment', async () => {
-    await run('abort', '../../admin?x=#1');
+    await run('abort', '../../admin?x=#1', '--reason', 'x');
     expect(seen[0]?.request).toBe('POST /rollouts/..%2F..%2Fadmin%3Fx%3D%231/abort');
   });
 
@@ -177,6 +188,8 @@ describe('the command line', () => {
     [['get', 'sheep'], EXIT.usage, 'no kind "sheep"'],
     [['get', 'jobs', '-o', 'xml'], EXIT.usage, 'xml'],
     [['shear'], EXIT.usage, 'unknown command'],
+    [['abort', 'digits-t1-c1-r'], EXIT.usage, '--reason'],
+    [['reject', 'digits-t1-c1-p'], EXIT.usage, '--reason'],
     [['get', 'models', '--url', 'ftp://x'], EXIT.usage, 'no http'],
     [['get', 'models', '--url', 'http://127.0.0.1:1'], EXIT.unreachable, 'Cannot reach Ratchet at http://127.0.0.1:1'],
   ])('%j ends with %d', async (args, code, message) => {

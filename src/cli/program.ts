@@ -37,7 +37,7 @@ function buildProgram(surroundings: Surroundings): Command {
     const command = connected(quiet(parent.command(usage), surroundings), surroundings).description(description);
     return command.action(async () => action(open(command, surroundings), command));
   };
-  const reason = ['--reason <text>', 'why; for the audit log', ''] as const;
+  const reason = ['--reason <text>', 'why; for the audit log'] as const;
 
   add(program, 'apply', 'create or change models by their documents', (session, command) =>
     apply(session, command.opts()['file'] as string),
@@ -61,12 +61,12 @@ function buildProgram(surroundings: Surroundings): Command {
 
   add(program, 'trigger <model>', 'compress now, whatever the monitors say', (session, command) =>
     trigger(session, command.args[0] ?? '', command.opts()['reason'] as string),
-  ).requiredOption('--reason <text>', 'why; for the audit log');
+  ).requiredOption(...reason);
 
   for (const [verb, collection, description] of ACTIONS) {
     add(program, `${verb} <id>`, description, (session, command) =>
       act(session, collection, verb, command.args[0] ?? '', command.opts()['reason'] as string),
-    ).option(...reason);
+    ).requiredOption(...reason);
   }
   addAdministration(program, add);
   return program;

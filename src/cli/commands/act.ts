@@ -18,7 +18,8 @@ export async function act(
   reason: string,
 ): Promise<void> {
   const answer = await session.client.post<Aggregate>(`/${collection}/${segment(id)}/${verb}`, { reason });
-  session.show(answer, () => `${answer.id} is ${answer.status.phase}`);
+  // It happens with the next pass, so the phase is often still the one before.
+  session.show(answer, () => `${verb} of ${answer.id} is taken; it is ${answer.status.phase} now`);
 }
 
 /** `trigger MODEL --reason TEXT` */
