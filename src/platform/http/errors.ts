@@ -29,6 +29,17 @@ export class UndeclaredRoute extends RatchetError {
   }
 }
 
+/** Thrown when the first token would close the API to everybody but somebody who may not create another. */
+export class FirstTokenNotAdmin extends RatchetError {
+  readonly code = 'conflict';
+  constructor(role: Role) {
+    super(
+      `The first token must be a lasting admin token, not one for ${role}: from then on every request needs a token, and only an admin may create more.`,
+      { role },
+    );
+  }
+}
+
 /** Thrown when revoking a token would leave nobody who can create one. */
 export class LastAdminToken extends RatchetError {
   readonly code = 'conflict';

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type Actor, AuditLog, Clock, InvalidInput, ROLES, UnitOfWork } from '../../kernel/index.js';
 import { type SettingsOf } from '../config/index.js';
 import { CurrentActor, RequireRole, Summary } from './decorators.js';
+import { FirstTokenNotAdmin } from './errors.js';
 import { httpSettings } from './settings.js';
 import { type ApiToken, TokenStore } from './token-store.js';
 
@@ -50,6 +51,10 @@ export class TokensController {
       throw new InvalidInput('The request', [{ path: 'expiresAt', message: 'must be in the future' }]);
     }
     return this.unitOfWork.run(async () => {
+      const lasting = wanted.role === 'admin' && expiresAt === null;
+      if (!lasting && this.settings.bootstrapToken === undefined && !(await this.tokens.any())) {
+        throw new FirstTokenNotAdmin(wanted.role);
+      }
       const { text, id, name, role, createdAt } = await this.tokens.create({ ...wanted, expiresAt });
       await this.append(actor, 'tokens.create', id, { name, role, expiresAt });
       return { id, name, role, createdAt, expiresAt, token: text };
