@@ -14,7 +14,7 @@ export const worldChanged: Scenario = {
     remedyScenario(stage, {
       cause: 'world-changed',
       corruption: degraded,
-      seconds: 240,
+      seconds: 300,
       judge: (measured) => [
         ...(measured.remedy === 'incremental-distillation'
           ? []
