@@ -5,6 +5,15 @@ export class Unauthenticated extends RatchetError {
   readonly code = 'unauthenticated';
 }
 
+/** Thrown when nobody can say now whether a token is good, and nothing that was known lately says it either. */
+export class TokensUnavailable extends RatchetError {
+  readonly code = 'unavailable';
+  override readonly retryable = true;
+  constructor(options: { cause: unknown }) {
+    super('API tokens cannot be checked at the moment.', {}, options);
+  }
+}
+
 /** Thrown when no token exists and the request does not come straight from this machine. */
 export class LoopbackOnly extends RatchetError {
   readonly code = 'unauthenticated';

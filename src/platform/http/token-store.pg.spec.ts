@@ -1,10 +1,10 @@
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import { NotFound } from '../../kernel/index.js';
 import { FakeClock } from '../../kernel/testing/index.js';
 import { platformHttpPersistence } from '../audit/index.js';
 import { openTestDatabase, type TestDatabase } from '../postgres/testing/index.js';
 import { PostgresTokenStore } from './adapters/postgres/token-store.js';
-import { LastAdminToken } from './errors.js';
+import { LastAdminToken, TokensUnavailable } from './errors.js';
 
 describe('the token store', () => {
   let test: TestDatabase;
@@ -62,5 +62,28 @@ describe('the token store', () => {
     await expect(store.revoke(second.id, true)).rejects.toThrow(LastAdminToken);
     await expect(store.revoke('none', true)).rejects.toThrow(NotFound);
     expect((await store.revoke(second.id, false)).revokedAt).toEqual(clock.now());
+  });
+
+  it('knows whom it knew lately while the database is away, but nobody else, and nobody who was revoked', async () => {
+    const [flo, gus, unseen] = await Promise.all(
+      ['flo', 'gus', 'hal'].map((name) => store.create({ name, role: 'viewer', expiresAt: null })),
+    );
+    await store.authenticate(flo!.text);
+    await store.authenticate(gus!.text);
+    await store.revoke(gus!.id, false);
+    const query = jest.spyOn(test.db, 'query').mockRejectedValue(new Error('connect ECONNREFUSED'));
+    try {
+      clock.advance(60_000);
+      expect(await store.authenticate(flo!.text)).toEqual({ name: 'flo', role: 'viewer' });
+      const wrong = flo!.text.slice(0, -1) + (flo!.text.endsWith('A') ? 'B' : 'A');
+      expect(await store.authenticate(wrong)).toBeNull();
+      expect(await store.authenticate(gus!.text)).toBeNull();
+      await expect(store.authenticate(unseen!.text)).rejects.toThrow(TokensUnavailable);
+      clock.advance(600_000);
+      await expect(store.authenticate(flo!.text)).rejects.toThrow(TokensUnavailable);
+    } finally {
+      query.mockRestore();
+    }
+    expect(await store.authenticate(unseen!.text)).toEqual({ name: 'hal', role: 'viewer' });
   });
 });

@@ -2,7 +2,8 @@ import { Injectable } from '@nestjs/common';
 import { type Actor, Clock, NotFound, type Role } from '../../../../kernel/index.js';
 import { Database } from '../../../postgres/index.js';
 import { newToken, parseToken, secretMatches } from '../../api-token.js';
-import { LastAdminToken } from '../../errors.js';
+import { LastAdminToken, TokensUnavailable } from '../../errors.js';
+import { LastKnown } from '../../last-known.js';
 import { type ApiToken, TokenStore } from '../../token-store.js';
 
 interface Row {
@@ -18,25 +19,34 @@ interface Row {
 
 /** How long "there is no token" may be believed; on a laptop every request without a token asks. */
 const NONE_BELIEVED_MS = 1_000;
+/** The data plane goes on serving while the database is away, but not for ever by what was true before. */
+const AWAY = { believedMs: 600_000, patienceMs: 500, pauseMs: 1_000 };
+const USED_PRECISION_MS = 60_000;
 
 @Injectable()
 export class PostgresTokenStore extends TokenStore {
   private anyKnown = false;
   private noneUntil = 0;
+  private readonly existence: LastKnown<boolean>;
+  private readonly rows: LastKnown<Row | null>;
+  /** Revoked here: an answer from before must not bring them back. */
+  private readonly revoked = new Set<string>();
 
   constructor(
     private readonly db: Database,
     private readonly clock: Clock,
   ) {
     super();
+    this.existence = new LastKnown(clock, AWAY);
+    this.rows = new LastKnown<Row | null>(clock, AWAY, (row) => row !== null);
   }
 
   override async any(): Promise<boolean> {
     const now = this.clock.now().getTime();
     // Rows are never deleted, so a yes stays true.
     if (this.anyKnown || now < this.noneUntil) return this.anyKnown;
-    const rows = await this.db.query<{ any: boolean }>('SELECT EXISTS (SELECT FROM platform.api_token) AS any');
-    this.anyKnown = rows[0]?.any === true;
+    const any = await this.existence.ask('any', () => this.askForAny()).catch(unavailable);
+    this.anyKnown ||= any;
     this.noneUntil = now + NONE_BELIEVED_MS;
     return this.anyKnown;
   }
@@ -73,6 +83,7 @@ export class PostgresTokenStore extends TokenStore {
         id,
         this.clock.now(),
       ]);
+      this.db.afterCommit(() => this.revoked.add(id));
       return toToken(rows[0] as Row);
     });
   }
@@ -80,16 +91,32 @@ export class PostgresTokenStore extends TokenStore {
   override async authenticate(text: string): Promise<Actor | null> {
     const presented = parseToken(text);
     if (presented === null) return null;
-    const [row] = await this.db.query<Row>('SELECT * FROM platform.api_token WHERE id = $1', [presented.id]);
-    if (row === undefined || !secretMatches(presented.secret, row.hash)) return null;
+    const { id, secret } = presented;
+    const row = await this.rows.ask(id, () => this.find(id)).catch(unavailable);
+    if (row === null || !secretMatches(secret, row.hash)) return null;
     const now = this.clock.now();
-    if (row.revoked_at !== null || (row.expires_at !== null && row.expires_at <= now)) return null;
-    await this.db.query(
-      `UPDATE platform.api_token SET last_used_at = $2::timestamptz
-       WHERE id = $1 AND (last_used_at IS NULL OR last_used_at < $2::timestamptz - interval '1 minute')`,
-      [row.id, now],
-    );
+    if (row.revoked_at !== null || this.revoked.has(id)) return null;
+    if (row.expires_at !== null && row.expires_at <= now) return null;
+    await this.noteUse(row, now);
     return { name: row.name, role: row.role };
+  }
+
+  private async askForAny(): Promise<boolean> {
+    const rows = await this.db.query<{ any: boolean }>('SELECT EXISTS (SELECT FROM platform.api_token) AS any');
+    return rows[0]?.any === true;
+  }
+
+  private async find(id: string): Promise<Row | null> {
+    const [row] = await this.db.query<Row>('SELECT * FROM platform.api_token WHERE id = $1', [id]);
+    return row ?? null;
+  }
+
+  private async noteUse(row: Row, now: Date): Promise<void> {
+    if (row.last_used_at !== null && now.getTime() - row.last_used_at.getTime() < USED_PRECISION_MS) return;
+    // Only told to people; it must not fail a request.
+    await this.db
+      .query('UPDATE platform.api_token SET last_used_at = $2 WHERE id = $1', [row.id, now])
+      .catch(() => undefined);
   }
 
   private async anotherAdmin(id: string): Promise<boolean> {
@@ -100,6 +127,10 @@ export class PostgresTokenStore extends TokenStore {
     );
     return rows.length > 0;
   }
+}
+
+function unavailable(cause: unknown): never {
+  throw new TokensUnavailable({ cause });
 }
 
 function toToken(row: Row): ApiToken {
