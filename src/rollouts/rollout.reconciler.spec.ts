@@ -1,7 +1,7 @@
 import { beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { FakeCandidateStore, pendingCandidate } from '../candidates/testing/candidates.js';
 import { FakeTriggerOutcomes } from '../jobs/testing/fakes.js';
-import { PhaseConflict } from '../kernel/index.js';
+import { PhaseConflict, RevisionConflict } from '../kernel/index.js';
 import {
   FakeClock,
   ImmediateUnitOfWork,
@@ -119,6 +119,19 @@ describe('RolloutReconciler', () => {
     await world.control.markPromoted(ID);
     expect((await world.status()).phase).toBe('Promoted');
     expect(await world.passes(1)).toEqual({});
+  });
+
+  it('leaves the traffic alone when a promotion overtakes a pass', async () => {
+    await world.passes(12);
+    const look = world.router.actualWeight.bind(world.router);
+    world.router.actualWeight = async () => {
+      await world.control.markPromoted(ID);
+      world.router.weight = 0; // the promotion gives everything to the new champion
+      return look();
+    };
+    await expect(world.passes(1)).rejects.toThrow(RevisionConflict);
+    expect(world.router.weight).toBe(0);
+    expect((await world.status()).phase).toBe('Promoted');
   });
 });
 

@@ -3,6 +3,7 @@ import {
   type FactBus,
   type ReconcileResult,
   type Reconciler,
+  RevisionConflict,
   type UnitOfWork,
   withStatus,
 } from '../kernel/index.js';
@@ -71,8 +72,20 @@ export class RolloutReconciler implements Reconciler {
     return { now: this.ports.clock.now(), championNow: current?.champion ?? null, request, actualWeight, readings };
   }
 
-  /** Traffic first, so that a crash before the save leaves a state that the next pass states again. */
-  private async act(rollout: Rollout, { weight }: RolloutDecision, seen: RolloutObservation): Promise<void> {
+  /**
+   * Traffic first, so that a crash before the save leaves a state that the next pass states again. Under the rollout's
+   * lock, so that a pass that was overtaken by a promotion does not take the traffic from the new champion.
+   */
+  private async act(rollout: Rollout, decision: RolloutDecision, seen: RolloutObservation): Promise<void> {
+    await this.ports.unitOfWork.run(async () => {
+      await this.requests.lock(rollout.id);
+      const now = await this.rollouts.require(rollout.id);
+      if (now.revision !== rollout.revision) throw new RevisionConflict('rollout', rollout.id);
+      await this.route(rollout, decision, seen);
+    });
+  }
+
+  private async route(rollout: Rollout, { weight }: RolloutDecision, seen: RolloutObservation): Promise<void> {
     const { champion, candidateVersion, salt, policy } = rollout.spec;
     if (weight === null) {
       await this.router.giveBack(rollout.model, asDigest(seen.championNow) ?? champion);
