@@ -1,5 +1,5 @@
 import { Body, Controller, HttpCode, Inject, Post } from '@nestjs/common';
-import { ApiBody } from '@nestjs/swagger';
+import { ApiBody, ApiTags } from '@nestjs/swagger';
 import { Clock } from '../../../kernel/index.js';
 import { INGEST_BODY_BYTES, RequireRole, Summary, TextBody } from '../../../platform/http/index.js';
 import { decodeEvent, parseJson } from '../../domain/decode-event.js';
@@ -19,6 +19,7 @@ export interface EventsAnswer {
   readonly rejected: number;
 }
 
+@ApiTags('telemetry')
 @Controller('api/v1')
 export class EventsController {
   constructor(

@@ -1,4 +1,5 @@
 import { Body, Controller, HttpCode, Param, Post } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { RequireRole, Summary } from '../../../platform/http/index.js';
 import { LabelIntake } from '../../ports.js';
@@ -23,6 +24,7 @@ const labelsBody = z
   .meta({ id: 'Labels' });
 
 /** Labels are data, like events, and not changes of what the program does: they are counted, not audited. */
+@ApiTags('telemetry')
 @Controller('api/v1')
 export class LabelsController {
   constructor(private readonly labels: LabelIntake) {}

@@ -1,4 +1,5 @@
 import { Controller, Get, Param, Query } from '@nestjs/common';
+import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { Clock, isDigest } from '../../../kernel/index.js';
 import { ModelStore } from '../../../models/index.js';
@@ -17,6 +18,7 @@ const lettersQuery = z.object({
   limit: z.coerce.number().int().min(1).max(200).default(50),
 });
 
+@ApiTags('telemetry')
 @Controller('api/v1')
 export class TelemetryController {
   constructor(
