@@ -1,8 +1,10 @@
 import logUpdate from 'log-update';
-import pc from 'picocolors';
+import picocolors from 'picocolors';
 import { chainLines } from './lines.js';
 import { chainOf, type LoopState } from './state.js';
 
+/** Colours are for terminals; a pipe gets plain lines, whatever the environment says about colours. */
+const pc = picocolors.createColors(process.stdout.isTTY);
 const MARK: Record<string, string> = { good: '✔', bad: '✖', busy: '◌' };
 const GOOD = new Set(['Resolved', 'Succeeded', 'Accepted', 'Concluded', 'Promoted', 'Ready']);
 const BAD = new Set(['Failed', 'Refused', 'RolledBack', 'Aborted', 'Rejected', 'Cancelled']);
