@@ -1,10 +1,11 @@
+import { isatty } from 'node:tty';
 import logUpdate from 'log-update';
 import picocolors from 'picocolors';
 import { chainLines } from './lines.js';
 import { chainOf, type LoopState } from './state.js';
 
 /** Colours are for terminals; a pipe gets plain lines, whatever the environment says about colours. */
-const pc = picocolors.createColors(process.stdout.isTTY);
+const pc = picocolors.createColors(isatty(1) && picocolors.isColorSupported);
 const MARK: Record<string, string> = { good: '✔', bad: '✖', busy: '◌' };
 const GOOD = new Set(['Resolved', 'Succeeded', 'Accepted', 'Concluded', 'Promoted', 'Ready']);
 const BAD = new Set(['Failed', 'Refused', 'RolledBack', 'Aborted', 'Rejected', 'Cancelled']);
@@ -15,7 +16,7 @@ const BAD = new Set(['Failed', 'Refused', 'RolledBack', 'Aborted', 'Rejected', '
  */
 export class View {
   private readonly told = new Map<string, string>();
-  private readonly live = process.stdout.isTTY;
+  private readonly live = isatty(1);
   private readonly began = performance.now();
 
   /** A line that stays. */
