@@ -43,7 +43,14 @@ const SETTINGS = {
     backoffSeconds: 2,
     maxBackoffSeconds: 60,
   },
-  ...{ maxOutputBytes: 1e6, stopGraceSeconds: 1, sampleWaitSeconds: 20, observeMs: 500, sweepSeconds: 60 },
+  ...{
+    maxOutputBytes: 1e6,
+    stopGraceSeconds: 1,
+    sampleWaitSeconds: 20,
+    observeMs: 500,
+    sweepSeconds: 60,
+    keepHours: 2,
+  },
 };
 const WELL = {
   state: 'exited',
@@ -302,9 +309,23 @@ describe('JobReconciler', () => {
   it('the sweep stops what no job knows and wakes every unfinished job', async () => {
     await pass();
     runner.running.add('lost-t9-job-a1');
-    const sweep = new OrphanSweepReconciler(jobs, runner, queue, 60);
+    const sweep = new OrphanSweepReconciler(jobs, runner, queue, clock, SETTINGS);
     expect(await sweep.reconcile()).toEqual({ requeueAfterMs: 60_000 });
     expect(runner.stopped).toEqual(['lost-t9-job-a1']);
     expect(queue.enqueued).toEqual([{ kind: 'job', key: ID, delayMs: 0 }]);
+  });
+
+  it('the sweep forgets what attempts left behind that ended long ago', async () => {
+    await pass();
+    const hour = 3_600_000;
+    const ago = (hours: number) => new Date(clock.now().getTime() - hours * hour);
+    for (const [name, hours] of [
+      [`${ID}-a1`, 9],
+      ['digits-t0-job-a1', 9],
+      ['digits-t0-job-a2', 1],
+    ] as const)
+      runner.leftBehind.set(name, ago(hours));
+    await new OrphanSweepReconciler(jobs, runner, queue, clock, SETTINGS).reconcile();
+    expect([...runner.leftBehind.keys()]).toEqual([`${ID}-a1`, 'digits-t0-job-a2']);
   });
 });

@@ -77,9 +77,9 @@ import { jobsSettings, type JobsSettings } from './settings.js';
     },
     {
       provide: OrphanSweepReconciler,
-      inject: [JobStore, Runner, WorkQueue, jobsSettings.token],
-      useFactory: (jobs: JobStore, runner: Runner, queue: WorkQueue, settings: JobsSettings) =>
-        new OrphanSweepReconciler(jobs, runner, queue, settings.sweepSeconds),
+      inject: [JobStore, Runner, WorkQueue, Clock, jobsSettings.token],
+      useFactory: (jobs: JobStore, runner: Runner, queue: WorkQueue, clock: Clock, settings: JobsSettings) =>
+        new OrphanSweepReconciler(jobs, runner, queue, clock, settings),
     },
   ],
   exports: [JobStore],

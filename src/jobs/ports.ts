@@ -40,4 +40,6 @@ export abstract class Runner {
    * asked after the running ones were listed, so that one launched meanwhile is never taken for an orphan.
    */
   abstract sweep(known: () => Promise<ReadonlySet<string>>): Promise<string[]>;
+  /** Forgets what attempts left behind that `known` does not contain and that ended before `before`; returns names. */
+  abstract clear(known: ReadonlySet<string>, before: Date): Promise<string[]>;
 }

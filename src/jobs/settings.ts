@@ -36,6 +36,11 @@ export const jobsSettings = settingsGroup(
       .describe('How long a job waits for enough samples before it fails.'),
     observeMs: z.coerce.number().int().min(10).default(500).describe('How often a running job is looked at.'),
     sweepSeconds: z.coerce.number().min(1).default(60).describe('How often orphaned attempts are looked for.'),
+    keepHours: z.coerce
+      .number()
+      .min(1)
+      .default(168)
+      .describe('How long the folder of an attempt that ended is kept; its results are kept elsewhere.'),
   }),
 );
 export type JobsSettings = SettingsOf<typeof jobsSettings>;

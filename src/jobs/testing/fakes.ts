@@ -61,6 +61,7 @@ export class FakeRunner extends Runner {
   readonly launched: { attempt: JobAttempt; document: Readonly<Record<string, unknown>> }[] = [];
   readonly stopped: string[] = [];
   readonly running = new Set<string>();
+  readonly leftBehind = new Map<string, Date>();
   observation: AttemptObservation = { state: 'absent' };
   result: RunnerReport | Error = reportOf();
   launchError: Error | null = null;
@@ -92,6 +93,11 @@ export class FakeRunner extends Runner {
     const orphans = names.filter((name) => !wanted.has(name));
     for (const name of orphans) await this.stop({ name, number: 0 });
     return orphans;
+  }
+  async clear(known: ReadonlySet<string>, before: Date) {
+    const old = [...this.leftBehind].filter(([name, ended]) => !known.has(name) && ended < before);
+    for (const [name] of old) this.leftBehind.delete(name);
+    return old.map(([name]) => name);
   }
 }
 

@@ -229,6 +229,21 @@ describe('LocalProcessRunner', () => {
     rmSync(elsewhere, { recursive: true });
   });
 
+  it('removes the folders of old attempts, but of none that is wanted or runs, and nothing else', async () => {
+    const [old, wanted, running] = [1, 2, 3].map((number) => attemptOf('digits-t1-job', number));
+    for (const { name } of [old!, wanted!]) {
+      await mkdir(join(folder, name, 'output'), { recursive: true });
+      writeFileSync(join(folder, name, 'job.json'), '{}');
+    }
+    await mkdir(join(folder, 'not-ours'));
+    await launch('hangs', running);
+    const [past, future] = [new Date(Date.now() - 60_000), new Date(Date.now() + 60_000)];
+    expect(await runner.clear(new Set(), past)).toEqual([]);
+    expect(await runner.clear(new Set([wanted!.name]), future)).toEqual([old!.name]);
+    for (const name of [wanted!.name, running!.name, 'not-ours', 'install-id'])
+      expect(existsSync(join(folder, name))).toBe(true);
+  });
+
   it('refuses a name that is a path, and says which program is missing', async () => {
     await expect(launch('succeeds', { number: 1, name: '../evil' })).rejects.toThrow(UnsafeAttemptName);
     expect(existsSync(join(folder, '..', 'evil'))).toBe(false);

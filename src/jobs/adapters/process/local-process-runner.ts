@@ -14,6 +14,7 @@ import { AttemptFolder } from './attempt-folder.js';
 import { folderBytes } from './bounded-files.js';
 import { installId } from './install-id.js';
 import { isAlive, markedProcesses, signal } from './process-table.js';
+import { removeOldAttempts } from './old-attempts.js';
 import { readReport, verifiedOutput } from './read-report.js';
 import { WRAPPER } from './wrapper.js';
 
@@ -99,6 +100,11 @@ export class LocalProcessRunner extends Runner {
     const orphans = [...running].filter((name) => !wanted.has(name));
     for (const name of orphans) await this.stop({ name, number: 0 });
     return orphans;
+  }
+
+  override async clear(known: ReadonlySet<string>, before: Date): Promise<string[]> {
+    const running = (await markedProcesses(await this.installId())).map((process) => process.attempt);
+    return removeOldAttempts(this.workFolder, new Set([...known, ...running]), before);
   }
 
   private async running(folder: AttemptFolder, since: Date, outputBytes: number): Promise<AttemptObservation> {
