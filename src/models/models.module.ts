@@ -22,6 +22,9 @@ import {
 import { CheckedVersionRegistration } from './register-version.js';
 import { modelsSettings } from './settings.js';
 
+/** No upload takes so long: what is older was left by a process that died. */
+const LEFTOVER_MS = 3_600_000;
+
 @Module({
   controllers: [ModelsController, ArtifactsController],
   providers: [
@@ -32,9 +35,12 @@ import { modelsSettings } from './settings.js';
     { provide: ModelAdmission, useClass: OnnxModelAdmission },
     {
       provide: ArtifactStore,
-      inject: [modelsSettings.token],
-      useFactory: (settings: SettingsOf<typeof modelsSettings>) =>
-        new FolderArtifactStore(settings.artifactFolder, settings.artifactBytes),
+      inject: [modelsSettings.token, Clock],
+      useFactory: async (settings: SettingsOf<typeof modelsSettings>, clock: Clock) => {
+        const store = new FolderArtifactStore(settings.artifactFolder, settings.artifactBytes);
+        await store.removeLeftovers(new Date(clock.now().getTime() - LEFTOVER_MS));
+        return store;
+      },
     },
     {
       provide: VersionRegistration,

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readdir, readFile, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
@@ -51,6 +51,16 @@ describe('the artifact folder', () => {
     await expect(store.putBytes(Buffer.alloc(1_001))).rejects.toThrow(ArtifactTooLarge);
     expect(await readdir(join(home, 'store'))).toEqual(['tmp']);
     expect(await readdir(join(home, 'store', 'tmp'))).toEqual([]);
+  });
+
+  it('removes what a process that died left half-written, and nothing that is being written', async () => {
+    expect(await store.removeLeftovers(new Date())).toBe(0);
+    await store.putBytes(Buffer.from('weights'));
+    const [dead, fresh] = ['dead', 'fresh'].map((name) => join(home, 'store', 'tmp', name)) as [string, string];
+    for (const path of [dead, fresh]) await writeFile(path, 'half');
+    await utimes(dead, new Date(0), new Date(0));
+    expect(await store.removeLeftovers(new Date(Date.now() - 60_000))).toBe(1);
+    expect(await readdir(join(home, 'store', 'tmp'))).toEqual(['fresh']);
   });
 
   it('follows no link', async () => {

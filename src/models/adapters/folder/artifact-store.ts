@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { Injectable } from '@nestjs/common';
@@ -53,6 +53,21 @@ export class FolderArtifactStore extends ArtifactStore {
     if (!isDigest(digest)) return false;
     const file = await stat(this.pathOf(digest)).catch(missing);
     return file?.isFile() === true;
+  }
+
+  /** Removes what uploads left half-written whose process died; returns how many files. */
+  async removeLeftovers(olderThan: Date): Promise<number> {
+    const folder = join(this.folder, 'tmp');
+    const names = await readdir(folder).catch(missing);
+    let removed = 0;
+    for (const path of (names ?? []).map((name) => join(folder, name))) {
+      const file = await stat(path).catch(missing);
+      // Another process of this installation may be writing its own right now.
+      if (file === null || file.mtime >= olderThan) continue;
+      await rm(path, { force: true });
+      removed += 1;
+    }
+    return removed;
   }
 
   private async put(source: Readable): Promise<{ digest: Digest; sizeBytes: number }> {
