@@ -9,6 +9,8 @@ export interface OpenDatabase {
   readonly db: Database;
   /** Closes the pool, and stops the embedded server when there is one. */
   close(): Promise<void>;
+  /** For a start that failed: a server that ran before may be in use by the program that runs already. */
+  giveUp(): Promise<void>;
 }
 
 /** Connects to the configured PostgreSQL, or to the embedded one, and brings the schema up to date. */
@@ -22,6 +24,10 @@ export async function openDatabase(settings: SettingsOf<typeof databaseSettings>
     close: async () => {
       await dataSource.destroy();
       await embedded?.stop();
+    },
+    giveUp: async () => {
+      await dataSource.destroy();
+      if (embedded?.adopted === false) await embedded.stop();
     },
   };
 }

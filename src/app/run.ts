@@ -32,15 +32,16 @@ export async function run(): Promise<void> {
       if (onSignal() === 'stopping') log.info({ signal }, 'ratchet is stopping');
     });
   }
-  if ((await starting) === null) process.exitCode = 1;
+  if ((await starting) === null) process.exit(1);
 }
 
 async function start(): Promise<Running | null> {
   let database: OpenDatabase | undefined;
+  let app: NestFastifyApplication | undefined;
   try {
     const settings = readConfiguration(processEnvironment());
     database = await openDatabase(settings.of(databaseSettings));
-    const app = await createApp(settings, database.db);
+    app = await createApp(settings, database.db);
     const http = settings.of(httpSettings);
     const hasTokens = (await app.get(TokenStore, { strict: false }).list()).length > 0;
     await app.listen(http.port, bindAddress(http, hasTokens));
@@ -51,7 +52,9 @@ async function start(): Promise<Running | null> {
       { error: error instanceof RatchetError ? error.message : String((error as Error).stack) },
       'ratchet cannot start',
     );
-    await database?.close().catch(() => undefined);
+    // The reconcilers run already when the port turns out to be taken.
+    await app?.close().catch(() => undefined);
+    await database?.giveUp().catch(() => undefined);
     return null;
   }
 }
