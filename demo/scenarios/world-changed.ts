@@ -19,6 +19,9 @@ export const worldChanged: Scenario = {
         ...(measured.remedy === 'incremental-distillation'
           ? []
           : [`the remedy was ${measured.remedy}, not incremental training`]),
+        ...(measured.referenceBefore < 0.9 && measured.championBefore < 0.9
+          ? []
+          : ['reference and champion did not both get worse']),
         ...(measured.referenceAfter > measured.referenceBefore
           ? []
           : ['the incrementally trained reference is no better than the old one']),

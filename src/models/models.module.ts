@@ -1,4 +1,4 @@
-import { Module } from '@nestjs/common';
+import { Global, Module } from '@nestjs/common';
 import { AuditLog, Clock, FactBus, UnitOfWork } from '../kernel/index.js';
 import { type SettingsOf } from '../platform/config/index.js';
 import { FolderArtifactStore } from './adapters/folder/artifact-store.js';
@@ -25,6 +25,8 @@ import { modelsSettings } from './settings.js';
 /** No upload takes so long: what is older was left by a process that died. */
 const LEFTOVER_MS = 3_600_000;
 
+/** Global, because every stage downstream asks the catalog, and telemetry is global itself. */
+@Global()
 @Module({
   controllers: [ModelsController, ArtifactsController],
   providers: [

@@ -1,7 +1,6 @@
 import { Global, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { Clock } from '../kernel/index.js';
 import { ModelStore } from '../models/index.js';
-import { ModelsModule } from '../models/models.module.js';
 import { log } from '../platform/observability/index.js';
 import { AnswerSink } from '../serving/index.js';
 import { EventsController } from './adapters/http/events.controller.js';
@@ -53,7 +52,6 @@ class MergedLatencySketches extends LatencySketches {
 /** Global, because serving, which is upstream, is handed `AnswerSink` without knowing who implements it. */
 @Global()
 @Module({
-  imports: [ModelsModule],
   controllers: [EventsController, LabelsController, TelemetryController],
   providers: [
     { provide: WindowStore, useClass: PostgresWindowStore },
