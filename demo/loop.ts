@@ -39,7 +39,7 @@ export async function watch<T>(
   for (;;) {
     const state = await readState(stage.api, stage.model);
     const id = chainId();
-    stage.view.show(state, id, figures(stage.traffic));
+    stage.view.show(state, id, `model ${stage.model} – ${figures(stage.traffic)}`);
     if (state !== null) {
       const found = done(state);
       if (found !== null && found !== undefined) return found;
