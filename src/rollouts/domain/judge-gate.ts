@@ -1,8 +1,6 @@
 import { assertNever, blindness, type Evidence, type Verdict } from '../../kernel/index.js';
 import type { Gate } from '../../models/index.js';
-
-/** Two-sided 95 % in units of the standard error. */
-const Z_95 = 1.959_963_984_540_054;
+import { wilson } from '../../monitors/index.js';
 
 /** What a gate's measurement came to; counts of the candidate first, and of the champion where the gate compares. */
 export interface GateMeasurement {
@@ -38,22 +36,15 @@ export function judgeGate(
   }
 }
 
-/** Wilson score interval of `count` among `samples` (Wilson, JASA 1927). */
-export function wilsonInterval(count: number, samples: number): { readonly lower: number; readonly upper: number } {
-  if (samples === 0) return { lower: 0, upper: 1 };
-  const share = count / samples;
-  const scale = 1 + Z_95 ** 2 / samples;
-  const centre = (share + Z_95 ** 2 / (2 * samples)) / scale;
-  const half = (Z_95 / scale) * Math.sqrt((share * (1 - share)) / samples + Z_95 ** 2 / (4 * samples ** 2));
-  return { lower: Math.max(0, centre - half), upper: Math.min(1, centre + half) };
-}
+/** Bounds of a share of which nothing is known yet. */
+const UNKNOWN = { lower: 0, upper: 1 };
 
 type Judgement = ReturnType<typeof judgeGate>;
 
 function judgeShare(what: string, seen: GateMeasurement['candidate'], max: number, minimum: number): Judgement {
   const share = seen.samples === 0 ? 0 : seen.value / seen.samples;
   const text = `${seen.value} ${what} in ${seen.samples} (${percent(share)}, at most ${percent(max)})`;
-  if (wilsonInterval(seen.value, seen.samples).lower > max) return { verdict: 'FAIL', reason: text };
+  if ((wilson(seen.value, seen.samples) ?? UNKNOWN).lower > max) return { verdict: 'FAIL', reason: text };
   if (seen.samples < minimum) return { verdict: 'UNDECIDED', reason: `${text}, ${minimum} needed` };
   return share <= max ? { verdict: 'PASS', reason: text } : { verdict: 'UNDECIDED', reason: text };
 }
@@ -79,7 +70,10 @@ function judgeLoss(measured: GateMeasurement, maxLoss: number, minimum: number):
   const [ours, theirs] = [candidate.value / candidate.samples, champion.value / champion.samples];
   const loss = theirs - ours;
   // Newcombe's hybrid score interval for a difference of shares (Statistics in Medicine 1998, method 10).
-  const [a, b] = [wilsonInterval(candidate.value, candidate.samples), wilsonInterval(champion.value, champion.samples)];
+  const [a, b] = [
+    wilson(candidate.value, candidate.samples) ?? UNKNOWN,
+    wilson(champion.value, champion.samples) ?? UNKNOWN,
+  ];
   const lower = loss - Math.sqrt((theirs - b.lower) ** 2 + (a.upper - ours) ** 2);
   const text = `candidate ${percent(ours)} of ${candidate.samples}, champion ${percent(theirs)} of ${champion.samples}, largest loss ${percent(maxLoss)}`;
   return { verdict: lower > maxLoss ? 'FAIL' : 'PASS', reason: text };
