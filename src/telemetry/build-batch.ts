@@ -41,6 +41,10 @@ export function buildBatch(
       else refuse({ class: 'unknown-model', detail: 'there is no such model' }, event.model);
       return;
     }
+    if (event.kind !== 'inference') {
+      refuse({ class: 'schema', detail: `an event of kind ${event.kind} is not taken here` }, event.model);
+      return;
+    }
     const admitted = admit(event, models.get(event.model) ?? null, now);
     if ('bad' in admitted) refuse(admitted.bad, event.model);
     else events.push(admitted.ok);

@@ -1,5 +1,9 @@
 import type { Persistence } from '../platform/postgres/index.js';
 import { CreateTelemetry1763700300000 } from './adapters/postgres/migrations/1763700300000-create-telemetry.js';
+import { AddWindowEvidence1763700310000 } from './adapters/postgres/migrations/1763700310000-add-window-evidence.js';
 
 /** No entities: every statement of this stage works on many rows at once. */
-export const telemetryPersistence: Persistence = { entities: [], migrations: [CreateTelemetry1763700300000] };
+export const telemetryPersistence: Persistence = {
+  entities: [],
+  migrations: [CreateTelemetry1763700300000, AddWindowEvidence1763700310000],
+};

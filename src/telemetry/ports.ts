@@ -117,6 +117,58 @@ export abstract class BatchLedger {
   abstract commit(batch: IntakeBatch): Promise<BatchReport>;
 }
 
+/** One record of a log, as it came. */
+export interface LogRecord {
+  readonly offset: number;
+  readonly key: Uint8Array | null;
+  /** null = a tombstone, which is refused. */
+  readonly value: Uint8Array | null;
+  /** Names in lower case; CloudEvents attributes are `ce_…`. */
+  readonly headers: Readonly<Record<string, string>>;
+  /** Milliseconds since 1970; the log's own time. */
+  readonly timestamp: number;
+}
+
+/** How the values of a topic are to be read. `native` tells JSON from Protobuf by the first byte or `content-type`. */
+export type LogFormat = 'native' | 'cloudevents' | 'seldon';
+
+/** Consecutive records of one partition: everything with `from <= offset < to` (offsets may have gaps). */
+export interface LogChunk {
+  readonly source: IntakeSource;
+  readonly epoch: number;
+  readonly from: number;
+  readonly to: number;
+  readonly format: LogFormat;
+  readonly records: readonly LogRecord[];
+}
+
+/** The way in for logs: decodes, checks, aggregates and commits, each record exactly once. */
+export abstract class LogIntake {
+  /** Takes a partition over; `next` is the offset to read from, 0 for a partition never read. */
+  abstract claim(source: IntakeSource): Promise<{ readonly epoch: number; readonly next: number }>;
+  /**
+   * Commits one chunk. What cannot be read becomes a dead letter with its offset; nothing blocks the partition. A call
+   * that failed may be repeated as it is. @throws FencedOut when another process has claimed the partition
+   */
+  abstract write(chunk: LogChunk): Promise<BatchReport>;
+}
+
+/** Where events go that came in over HTTP or from the gateway: to the log when there is one, else to the engine. */
+export abstract class EventSink {
+  /**
+   * Resolves when all of them are durable. `key` decides the partition: the request's id, so that an answer and its label
+   * come in order. @throws IntakeOverloaded when there is no room @throws IntakeUnavailable
+   */
+  abstract send(events: readonly OutgoingEvent[]): Promise<void>;
+}
+
+export interface OutgoingEvent {
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly format: LogFormat;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /** Everything that was refused, newest first. */
 export abstract class DeadLetterStore {
   /** Joins the current unit of work. */

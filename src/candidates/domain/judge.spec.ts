@@ -13,6 +13,7 @@ const OBJECTIVES = {
   minSpeedup: 1.5,
   latencyP95Ms: 50,
   maxErrorRatio: 0.01,
+  maxCostPerThousand: null,
 } as const;
 const rows = (total: number, labelled: number) => ({
   digest: digestOf('d'),

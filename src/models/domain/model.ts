@@ -8,7 +8,15 @@ export interface TensorContract {
   readonly shape: readonly number[];
 }
 
-export type Task = { readonly kind: 'classification'; readonly classes: number } | { readonly kind: 'regression' };
+/**
+ * What the model answers: a class; a number; a series of `steps` numbers; a text. Only classification can be compressed
+ * and promoted yet; the others are monitored.
+ */
+export type Task =
+  | { readonly kind: 'classification'; readonly classes: number }
+  | { readonly kind: 'regression' }
+  | { readonly kind: 'series'; readonly steps: number }
+  | { readonly kind: 'text' };
 
 /** What the served model must fulfil; every loss and ratio is a fraction (0.01 = one point) against the reference. */
 export interface Objectives {
@@ -22,36 +30,96 @@ export interface Objectives {
   /** Ceiling of the served p95 latency. */
   readonly latencyP95Ms: number;
   readonly maxErrorRatio: number;
+  /** Ceiling of what a thousand requests may cost, in the currency of `monitors.cost`; null = none. */
+  readonly maxCostPerThousand: number | null;
 }
 
-/** Scalars that stand for an input tensor that is too large to log. */
+/** Scalars that stand for an input tensor that is too large to log; the gateway computes them. */
 export const SUMMARY_FEATURES = ['mean', 'std', 'min', 'max', 'zeroFraction', 'gradientEnergy'] as const;
 export type SummaryFeature = (typeof SUMMARY_FEATURES)[number];
+
+/**
+ * A random projection of the input row, which shows shifts that no single column does: feature `projection.<i>` is the
+ * i-th of `dimensions` sums of the row's numbers with random signs, divided by the square root of their count.
+ */
+export interface Projection {
+  readonly dimensions: number;
+  readonly seed: number;
+}
 
 export interface TelemetrySettings {
   readonly windowSeconds: number;
   /** Events older than this when they arrive are counted as late. */
   readonly maxLatenessSeconds: number;
-  readonly features: readonly SummaryFeature[];
+  /**
+   * Features that windows keep a histogram of: a summary feature, a name of `columns`, `projection.<i>`, or any name that
+   * the senders of events compute themselves (an embedding's coordinates, say).
+   */
+  readonly features: readonly string[];
+  /** Names of the input row's numbers, in order, for models whose inputs are columns; they may be used as features. */
+  readonly columns: readonly string[];
+  readonly projection: Projection | null;
+  /** Whether raw inputs may be kept at all; without them there is no re-scoring and no fresh training data. */
+  readonly sampling: boolean;
+  /** Names of features and columns that are never stored: they are removed, or set to zero in a kept input, before anything is written. */
+  readonly redact: readonly string[];
   /** Bound of the raw-input sample. */
   readonly sampleRows: number;
+  /** The same in bytes. */
+  readonly sampleBytes: number;
   /** Samples older than this are dropped. */
   readonly sampleSeconds: number;
   /** How long an answer waits for its label. */
   readonly labelWaitSeconds: number;
+  /**
+   * Answers a second that are kept one by one (for labels, pairs and duplicates); above it a share of all requests, chosen by
+   * a stable hash of the request id. Windows count every event.
+   */
+  readonly answersPerSecond: number;
+}
+
+/** Two windows over which an objective's error budget must burn too fast, and how fast: the rate 1 uses it up exactly. */
+export interface BurnRate {
+  readonly longSeconds: number;
+  readonly shortSeconds: number;
+  readonly factor: number;
 }
 
 export interface MonitorPolicy {
-  /** The operator's contract: on average at most one false alarm a monitor in so many scored answers. */
+  /**
+   * The operator's contract: on average at most one false alarm a monitor in so many scored answers. It follows from
+   * `contract` when that is given.
+   */
   readonly falseAlarmEvery: number;
+  /** "At most `most` false retrainings in `days` days at `answersPerDay` scored answers a day", over all monitors together. */
+  readonly contract: { readonly most: number; readonly days: number; readonly answersPerDay: number } | null;
   /** Rise of the error rate over the promoted version's evaluated one that nobody minds. */
   readonly accuracyTolerance: number;
   /** The same for disagreement with the reference. */
   readonly agreementTolerance: number;
+  /** The same for a mean error or distance, as a share of the evaluated one (regression, series, text). */
+  readonly errorTolerance: number;
   /** Below so many observations a monitor is undecided. */
   readonly minimumSamples: number;
   /** Largest number of sampled answers re-scored by the reference in one pass. */
   readonly rescoreBatch: number;
+  /** Least share of served requests that telemetry must have seen; below it findings are undecided. */
+  readonly minimumCoverage: number;
+  /** Multi-window burn rates of latency and errors; empty = none. */
+  readonly burnRates: readonly BurnRate[];
+  /** What serving costs; null = unknown. */
+  readonly cost: { readonly perHour: number; readonly currency: string } | null;
+}
+
+/** A time of the day in which nothing is opened; `until` before `from` passes midnight. */
+export interface QuietHours {
+  /** `HH:MM` */
+  readonly from: string;
+  readonly until: string;
+  /** Days on which it begins, 0 = Sunday. */
+  readonly days: readonly number[];
+  /** IANA name, e.g. `Europe/Berlin`. */
+  readonly timeZone: string;
 }
 
 export interface TriggerPolicy {
@@ -61,6 +129,13 @@ export interface TriggerPolicy {
   readonly minimumLabelled: number;
   /** Runner time that triggers may spend in 24 hours. */
   readonly runnerSecondsPerDay: number;
+  /** GPU time (seconds times GPUs) that triggers may spend in 24 hours. */
+  readonly gpuSecondsPerDay: number;
+  readonly quietHours: readonly QuietHours[];
+  /** Whether the order of remedies may follow what past ones achieved; otherwise the ladder stands as it is written. */
+  readonly learnFromOutcomes: boolean;
+  /** Recipes for a cause in the operator's own order, in the place of the built-in ladder. */
+  readonly ladders: Readonly<Record<string, readonly string[]>>;
   /** Decide and record, but open nothing. */
   readonly dryRun: boolean;
 }

@@ -39,6 +39,8 @@ function firstAlarm(
   return null;
 }
 
+const UNUSED = { contract: null, errorTolerance: 0, minimumCoverage: 0, burnRates: [], cost: null };
+
 describe('input drift', () => {
   it.each([
     ['a baseline as small as a block', 50, 50, 40, 20_000],
@@ -75,7 +77,7 @@ describe('input drift', () => {
   it('goes calm again after two calm looks and names what drifted while it alarms', () => {
     const random = seededRandom(10);
     const policy = { falseAlarmEvery: 200_000, minimumSamples: 300 };
-    const full = { ...policy, accuracyTolerance: 0, agreementTolerance: 0, rescoreBatch: 1 };
+    const full = { ...policy, accuracyTolerance: 0, agreementTolerance: 0, rescoreBatch: 1, ...UNUSED };
     const base = tally(random, 2_000);
     const look = (state: DriftMonitorState, power: number) =>
       observeDrift(state, base, tally(random, 300, power), 1, policy);
@@ -94,6 +96,7 @@ describe('input drift', () => {
       accuracyTolerance: 0,
       agreementTolerance: 0,
       rescoreBatch: 1,
+      ...UNUSED,
     };
     const other: Tally = { requests: 50, features: { mean: { bins: [1], counts: [25, 25] } } };
     const mine: Tally = { requests: 50, features: { mean: { bins: [2], counts: [25, 25] } } };

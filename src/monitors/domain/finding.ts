@@ -8,6 +8,11 @@ export const MONITORS = [
   'accuracy',
   'reference-accuracy',
   'fidelity',
+  'estimated-accuracy',
+  'mean-error',
+  'output-distance',
+  'cost',
+  'coverage',
 ] as const;
 export type MonitorName = (typeof MONITORS)[number];
 

@@ -11,6 +11,11 @@ const POLICY = {
   agreementTolerance: 0.01,
   minimumSamples: 100,
   rescoreBatch: 64,
+  contract: null,
+  errorTolerance: 0.1,
+  minimumCoverage: 0.95,
+  burnRates: [],
+  cost: null,
 };
 
 function stream(seed: number, length: number, rate: number, from = 0): BinaryObservation[] {

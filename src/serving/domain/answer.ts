@@ -1,5 +1,4 @@
 import type { Digest } from '../../kernel/index.js';
-import type { SummaryFeature } from '../../models/index.js';
 import type { Arm } from './route.js';
 
 /** One row of a request and the answer to it, as the gateway saw them; the source of all telemetry. */
@@ -14,7 +13,8 @@ export interface Answer {
   readonly error: string | null;
   /** The raw input row, flattened in row-major order. */
   readonly input: Float32Array;
-  readonly features: Readonly<Partial<Record<SummaryFeature, number>>>;
+  /** By feature name. */
+  readonly features: Readonly<Record<string, number>>;
   /** Class index (classification) or value (regression); null on error. */
   readonly prediction: number | null;
   /** Largest softmax probability, 0..1; null for regression or on error. */

@@ -1,4 +1,4 @@
-import type { SummaryFeature } from '../../models/index.js';
+import { SUMMARY_FEATURES, type SummaryFeature } from '../../models/index.js';
 
 /**
  * Scalars that stand for one input row.
@@ -13,11 +13,11 @@ import type { SummaryFeature } from '../../models/index.js';
 export function summarise(
   input: Float32Array,
   shape: readonly number[],
-  features: readonly SummaryFeature[],
+  features: readonly string[],
 ): Partial<Record<SummaryFeature, number>> {
   const moments = momentsOf(input);
   const summary: Partial<Record<SummaryFeature, number>> = {};
-  for (const feature of features) {
+  for (const feature of SUMMARY_FEATURES.filter((name) => features.includes(name))) {
     summary[feature] = feature === 'gradientEnergy' ? gradientEnergy(input, shape) : moments[feature];
   }
   return summary;

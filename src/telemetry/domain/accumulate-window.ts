@@ -2,7 +2,8 @@ import type { Digest } from '../../kernel/index.js';
 import type { AdmittedEvent } from './admit.js';
 import { binOf } from './feature-profile.js';
 import { LatencySketch } from './latency-sketch.js';
-import type { Window } from './window.js';
+import { addValue, NO_MOMENTS } from './moments.js';
+import type { Moments, Window } from './window.js';
 
 export const CONFIDENCE_BINS = 20;
 
@@ -21,6 +22,9 @@ export class WindowAccumulator {
   private newest = 0;
   private readonly latency = new LatencySketch();
   private readonly features = new Map<string, { edges: readonly number[]; counts: number[] }>();
+  private readonly moments = new Map<string, Moments>();
+  private compared = 0;
+  private agreed = 0;
   private readonly predictions = new Map<string, number>();
   private readonly confidence = new Array<number>(CONFIDENCE_BINS).fill(0);
 
@@ -36,10 +40,20 @@ export class WindowAccumulator {
     this.latency.add(event.latencyMs);
     if (event.error !== null) this.errors += 1;
     if (event.prediction !== null && countClass) this.addPrediction(String(event.prediction));
+    const shadow = event.shadow?.prediction ?? null;
+    if (event.prediction !== null && shadow !== null) {
+      this.compared += 1;
+      if (event.prediction === shadow) this.agreed += 1;
+    }
     if (event.confidence !== null) {
       const bin = Math.min(CONFIDENCE_BINS - 1, Math.floor(event.confidence * CONFIDENCE_BINS));
       this.confidence[bin] = (this.confidence[bin] ?? 0) + 1;
     }
+  }
+
+  /** Adds a value to a feature's moments, which need no bins. */
+  addMoment(feature: string, value: number): void {
+    this.moments.set(feature, addValue(this.moments.get(feature) ?? NO_MOMENTS, value));
   }
 
   /** Counts a value of a feature whose bins are fixed. */
@@ -70,8 +84,12 @@ export class WindowAccumulator {
       features: Object.fromEntries(this.features),
       predictions: Object.fromEntries(this.predictions),
       confidence: this.confidence,
+      moments: Object.fromEntries(this.moments),
       labelled: 0,
       correct: 0,
+      compared: this.compared,
+      agreed: this.agreed,
+      served: null,
       newestAt: new Date(this.newest),
     };
   }

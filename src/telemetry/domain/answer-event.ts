@@ -27,6 +27,7 @@ export function answerEvent(answer: Answer): Decoded<InferenceEvent> {
       features,
       prediction: failed ? null : answer.prediction,
       confidence: failed ? null : answer.confidence,
+      output: null,
       shadow: shadowOf(answer),
       input: usable(answer.input) ? answer.input : null,
     },
@@ -35,7 +36,7 @@ export function answerEvent(answer: Answer): Decoded<InferenceEvent> {
 
 function shadowOf({ shadow }: Answer): InferenceEvent['shadow'] {
   if (shadow === null) return null;
-  return { version: shadow.version, prediction: shadow.error === null ? shadow.prediction : null };
+  return { version: shadow.version, prediction: shadow.error === null ? shadow.prediction : null, output: null };
 }
 
 function usable(input: Float32Array): boolean {

@@ -140,6 +140,7 @@ describe('decodeEvent', () => {
         const got = decoded.ok;
         if (got.kind === 'label') return Number.isFinite(got.label);
         return (
+          got.kind === 'inference' &&
           got.requestId.length <= 256 &&
           Number.isFinite(got.latencyMs) &&
           Object.values(got.features).every(Number.isFinite)

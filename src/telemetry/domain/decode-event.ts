@@ -1,5 +1,5 @@
 import { type Digest, isDigest } from '../../kernel/index.js';
-import { type Decoded, INFERENCE_SCHEMA, LABEL_SCHEMA, type TelemetryEvent, bad } from './event.js';
+import { type Decoded, INFERENCE_SCHEMA, LABEL_SCHEMA, type Shadow, type TelemetryEvent, bad } from './event.js';
 import { decodeInput } from './decode-input.js';
 
 /** Largest encoded event. */
@@ -82,6 +82,7 @@ function inferenceEvent(fields: Fields): TelemetryEvent {
     features: features(fields.features),
     prediction,
     confidence: optional(fields, 'confidence', (f, name) => within(f, name, 0, 1)),
+    output: null,
     shadow: shadow(fields.shadow),
     input,
   };
@@ -161,9 +162,9 @@ function features(value: unknown): Readonly<Record<string, number>> {
   return value as Readonly<Record<string, number>>;
 }
 
-function shadow(value: unknown): { readonly version: Digest; readonly prediction: number | null } | null {
+function shadow(value: unknown): Shadow | null {
   if (value === undefined || value === null) return null;
   if (typeof value !== 'object' || Array.isArray(value)) throw new FieldFault('shadow must be an object');
   const fields = value as Fields;
-  return { version: digest(fields, 'version'), prediction: optional(fields, 'prediction', finite) };
+  return { version: digest(fields, 'version'), prediction: optional(fields, 'prediction', finite), output: null };
 }

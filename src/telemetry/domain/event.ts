@@ -1,9 +1,10 @@
 import type { Digest } from '../../kernel/index.js';
 import type { Arm } from '../../serving/index.js';
 
-/** Names of the two native event kinds, in their `schema` field. */
+/** Names of the native event kinds, in their `schema` field. */
 export const INFERENCE_SCHEMA = 'ratchet.dev/inference/v1';
 export const LABEL_SCHEMA = 'ratchet.dev/label/v1';
+export const SERVED_SCHEMA = 'ratchet.dev/served/v1';
 
 /** One answered (or failed) request row, whatever way it came in. (model, requestId) is its identity. */
 export interface InferenceEvent {
@@ -21,9 +22,21 @@ export interface InferenceEvent {
   /** null exactly when `error` is not. */
   readonly prediction: number | null;
   readonly confidence: number | null;
-  readonly shadow: { readonly version: Digest; readonly prediction: number | null } | null;
+  /** What a model of series or text answered; null for others and on error. `prediction` is then null or a summary of it. */
+  readonly output: Output | null;
+  readonly shadow: Shadow | null;
   /** The raw input row; null when it was not sent. */
   readonly input: Float32Array | null;
+}
+
+/** An answer that is no single number: a series, or a text. */
+export type Output = readonly number[] | string;
+
+/** What another version said to the same request. */
+export interface Shadow {
+  readonly version: Digest;
+  readonly prediction: number | null;
+  readonly output: Output | null;
 }
 
 /** The truth about an earlier request. */
@@ -34,7 +47,52 @@ export interface LabelEvent {
   readonly label: number;
 }
 
-export type TelemetryEvent = InferenceEvent | LabelEvent;
+/**
+ * How many requests a data plane says it has answered with a version within `[at, at + seconds)`: what coverage is
+ * measured against. Counts of several replicas, and repeated counts of one, are told apart by `source`.
+ */
+export interface ServedEvent {
+  readonly kind: 'served';
+  readonly model: string;
+  readonly version: Digest;
+  readonly at: Date;
+  readonly seconds: number;
+  readonly requests: number;
+  /** Who counted, e.g. the replica's name. (source, version, at) is its identity: the largest count stays. */
+  readonly source: string;
+}
+
+/**
+ * One half of an inference that is logged as two events (KServe's logger, Seldon's topics): request and response meet by
+ * `id`, in whatever order they come.
+ */
+export interface HalfEvent {
+  readonly kind: 'half';
+  readonly id: string;
+  readonly side: 'request' | 'response';
+  /** Ratchet's model, as far as the sender's names tell. */
+  readonly model: string;
+  /** The version the sender names; null = the champion at `at`. */
+  readonly version: Digest | null;
+  readonly arm: Arm;
+  /** When it happened; null when the sender does not say, and then there is no latency. */
+  readonly at: Date | null;
+  /** When it was received. */
+  readonly receivedAt: Date;
+  /** Request: the input rows, each flattened. Response: null. */
+  readonly inputs: readonly Float32Array[] | null;
+  /** Response: one answer a row, or the error. Request: null. */
+  readonly answers:
+    | readonly {
+        readonly prediction: number | null;
+        readonly confidence: number | null;
+        readonly output: Output | null;
+      }[]
+    | null;
+  readonly error: string | null;
+}
+
+export type TelemetryEvent = InferenceEvent | LabelEvent | ServedEvent | HalfEvent;
 
 /** Why an event was refused: a closed set for metrics. */
 export const BAD_CLASSES = [
@@ -47,6 +105,7 @@ export const BAD_CLASSES = [
   'too-old',
   'label-conflict',
   'label-unmatched',
+  'half-unmatched',
   'store',
 ] as const;
 export type BadClass = (typeof BAD_CLASSES)[number];

@@ -1,4 +1,5 @@
 import { LatencySketch } from './latency-sketch.js';
+import { mergeMoments } from './moments.js';
 import type { Histogram, Window } from './window.js';
 
 /**
@@ -20,8 +21,12 @@ export function mergeWindows(a: Window, b: Window): Window {
     features: mergeRecords(a.features, b.features, mergeHistograms),
     predictions: mergeRecords(a.predictions, b.predictions, (x, y) => x + y),
     confidence: addCounts(a.confidence, b.confidence),
+    moments: mergeRecords(a.moments, b.moments, mergeMoments),
     labelled: a.labelled + b.labelled,
     correct: a.correct + b.correct,
+    compared: a.compared + b.compared,
+    agreed: a.agreed + b.agreed,
+    served: a.served === null || b.served === null ? (a.served ?? b.served) : a.served + b.served,
     newestAt: a.newestAt > b.newestAt ? a.newestAt : b.newestAt,
   };
 }

@@ -39,9 +39,18 @@ export function summariseBatch(
   for (const admitted of events) {
     const { event } = admitted;
     const key = { version: event.version, start: admitted.windowStart.getTime(), seconds: admitted.windowSeconds };
-    windowOf(key).add(admitted, view.classes !== null);
-    for (const feature of view.features) push(values, feature, event.features[feature], key);
-    if (view.classes === null) push(values, PREDICTION_FEATURE, event.prediction, key);
+    const window = windowOf(key);
+    window.add(admitted, view.classes !== null);
+    for (const feature of view.features) {
+      const value = event.features[feature];
+      if (value === undefined) continue;
+      window.addMoment(feature, value);
+      push(values, feature, value, key);
+    }
+    if (view.classes === null && event.prediction !== null) {
+      window.addMoment(PREDICTION_FEATURE, event.prediction);
+      push(values, PREDICTION_FEATURE, event.prediction, key);
+    }
   }
 
   const changed = new Map<string, FeatureProfile>();
@@ -58,13 +67,7 @@ export function summariseBatch(
   return { windows: [...windows.values()].map((window) => window.toWindow()), profiles: changed };
 }
 
-function push(
-  values: Map<string, PendingValue[]>,
-  feature: string,
-  value: number | null | undefined,
-  key: WindowKey,
-): void {
-  if (value === undefined || value === null) return;
+function push(values: Map<string, PendingValue[]>, feature: string, value: number, key: WindowKey): void {
   const list = values.get(feature);
   const waiting = { value, version: key.version, start: key.start, seconds: key.seconds };
   if (list === undefined) values.set(feature, [waiting]);

@@ -13,6 +13,16 @@ export function shape(dims: readonly number[], context: z.RefinementCtx): void {
   });
 }
 
+/** True for a name that this runtime's time zone data has. */
+export function knownTimeZone(name: string): boolean {
+  try {
+    new Intl.DateTimeFormat('en', { timeZone: name });
+    return true;
+  } catch {
+    return false;
+  }
+}
+
 /** Each step gives the candidate more than the one before. */
 export function rising(steps: readonly { readonly weight: number }[], context: z.RefinementCtx): void {
   steps.forEach(({ weight }, index) => {
@@ -47,11 +57,6 @@ export function crossFaults(document: unknown): Fault[] {
     'spec.experiment.margin',
     `must not be more than spec.objectives.qualityBudget.maxLoss (${maxLoss})`,
   );
-  rule(
-    at('spec.task.kind') === 'regression',
-    'spec.task.kind',
-    'a regression cannot be judged: the only quality metric is accuracy',
-  );
   const classes = number('spec.task.classes');
   const outputShape = at('spec.output.shape');
   const answers: unknown = Array.isArray(outputShape) ? outputShape.at(-1) : undefined;
@@ -64,6 +69,27 @@ export function crossFaults(document: unknown): Fault[] {
     number('spec.telemetry.sampleSeconds', 86_400) < number('spec.telemetry.windowSeconds', 60),
     'spec.telemetry.sampleSeconds',
     'must not be less than spec.telemetry.windowSeconds',
+  );
+  const columns = at('spec.telemetry.columns');
+  const inputShape = at('spec.input.shape');
+  const rowLength = Array.isArray(inputShape)
+    ? inputShape.slice(1).reduce<number>((product, size) => product * Number(size), 1)
+    : NaN;
+  rule(
+    Array.isArray(columns) && columns.length > 0 && rowLength > 0 && columns.length !== rowLength,
+    'spec.telemetry.columns',
+    `must name all ${rowLength} numbers of an input row, or none`,
+  );
+  rule(
+    Array.isArray(columns) && new Set(columns).size !== columns.length,
+    'spec.telemetry.columns',
+    'must not name a column twice',
+  );
+  const maxCost = at('spec.objectives.maxCostPerThousand');
+  rule(
+    typeof maxCost === 'number' && !isRecord(at('spec.monitors.cost')),
+    'spec.objectives.maxCostPerThousand',
+    'needs spec.monitors.cost, or nobody knows what a request costs',
   );
   rule(
     number('spec.rollout.blindSeconds', 900) < number('spec.telemetry.windowSeconds', 60),

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import { type Digest, isDigest } from '../../../kernel/index.js';
+import { falseAlarmEvery } from '../../domain/false-alarm-contract.js';
 import { type ModelSpec, SUMMARY_FEATURES } from '../../domain/model.js';
-import { rising, shape } from './document-rules.js';
+import { knownTimeZone, rising, shape } from './document-rules.js';
 
 const fraction = z.number().min(0).max(1);
 const positiveFraction = z.number().gt(0).max(1);
@@ -23,6 +24,8 @@ const Tensor = z.strictObject({
 const Task = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('classification'), classes: z.int().min(2).max(100_000) }),
   z.strictObject({ kind: z.literal('regression') }),
+  z.strictObject({ kind: z.literal('series'), steps: z.int().min(2).max(100_000) }),
+  z.strictObject({ kind: z.literal('text') }),
 ]);
 
 const Objectives = z.strictObject({
@@ -37,26 +40,106 @@ const Objectives = z.strictObject({
   minSpeedup: z.number().positive().max(1000).default(1).describe('Least speed as a multiple of the reference’s.'),
   latencyP95Ms: z.number().positive().max(3_600_000).default(250).describe('Ceiling of the served p95 latency.'),
   maxErrorRatio: fraction.default(0.01),
+  maxCostPerThousand: z
+    .number()
+    .positive()
+    .nullable()
+    .default(null)
+    .describe('Ceiling of what a thousand requests may cost, in the currency of monitors.cost.'),
 });
+
+const featureName = z.string().regex(/^[A-Za-z0-9_.-]{1,64}$/, 'must be 1 to 64 of A-Z a-z 0-9 _ . -');
 
 const Telemetry = z.strictObject({
   windowSeconds: seconds.default(60).describe('Length of one telemetry window.'),
   maxLatenessSeconds: seconds.default(60),
   features: z
-    .array(z.enum(SUMMARY_FEATURES))
+    .array(featureName)
     .min(1)
-    .default([...SUMMARY_FEATURES]),
+    .max(64)
+    .default([...SUMMARY_FEATURES])
+    .describe(
+      `Features that windows keep a histogram of: ${SUMMARY_FEATURES.join(', ')} (computed by the gateway), names of columns, projection.<i>, or what the senders of events compute.`,
+    ),
+  columns: z.array(featureName).max(4_096).default([]).describe('Names of the numbers of one input row, in order.'),
+  projection: z
+    .strictObject({ dimensions: z.int().min(1).max(32), seed: z.int().min(0).max(0xffff_ffff).default(0) })
+    .nullable()
+    .default(null)
+    .describe('Random projection of the input row, for joint drift of inputs that are too large to log.'),
+  sampling: z.boolean().default(true).describe('Whether raw inputs may be kept.'),
+  redact: z.array(featureName).max(4_096).default([]).describe('Features and columns that are never stored.'),
   sampleRows: count.default(4_000).describe('Bound of the raw-input sample.'),
+  sampleBytes: z
+    .int()
+    .min(1_024)
+    .max(1024 ** 4)
+    .default(256 * 1024 ** 2)
+    .describe('The same in bytes.'),
   sampleSeconds: seconds.default(86_400),
   labelWaitSeconds: seconds.default(86_400),
+  answersPerSecond: z
+    .number()
+    .positive()
+    .max(1_000_000)
+    .default(2_000)
+    .describe('Answers a second kept one by one for labels and pairs; windows count every event.'),
+});
+
+const BurnRate = z.strictObject({
+  longSeconds: seconds,
+  shortSeconds: seconds,
+  factor: z.number().positive().max(1_000),
 });
 
 const Monitors = z.strictObject({
-  falseAlarmEvery: z.number().min(100).max(1e12).default(100_000),
+  falseAlarmEvery: z
+    .number()
+    .min(100)
+    .max(1e12)
+    .optional()
+    .describe('At most one false alarm a monitor in so many answers; 100,000 unless contract says more.'),
+  contract: z
+    .strictObject({
+      most: z.number().positive().max(1_000).default(1),
+      days: z.number().positive().max(3_660).default(90),
+      answersPerDay: z.number().positive().max(1e10).describe('Answers that are scored a day, at most.'),
+    })
+    .nullable()
+    .default(null)
+    .describe('At most so many false retrainings in so many days at this traffic; takes the place of falseAlarmEvery.'),
   accuracyTolerance: fraction.default(0.01),
   agreementTolerance: fraction.default(0.01),
+  errorTolerance: z.number().min(0).max(10).default(0.1).describe('Share by which a mean error may rise.'),
   minimumSamples: count.default(200),
   rescoreBatch: count.default(256),
+  minimumCoverage: fraction.default(0.95).describe('Least share of served requests that telemetry must have seen.'),
+  burnRates: z
+    .array(BurnRate)
+    .max(8)
+    .default([
+      { longSeconds: 3_600, shortSeconds: 300, factor: 14.4 },
+      { longSeconds: 21_600, shortSeconds: 1_800, factor: 6 },
+    ]),
+  cost: z
+    .strictObject({ perHour: z.number().positive(), currency: z.string().min(1).max(10).default('USD') })
+    .nullable()
+    .default(null)
+    .describe('What serving this model costs an hour.'),
+});
+
+const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be HH:MM');
+
+const QuietHours = z.strictObject({
+  from: timeOfDay,
+  until: timeOfDay,
+  days: z
+    .array(z.int().min(0).max(6))
+    .min(1)
+    .max(7)
+    .default([0, 1, 2, 3, 4, 5, 6])
+    .describe('Days on which it begins, 0 = Sunday.'),
+  timeZone: z.string().refine(knownTimeZone, 'must be an IANA time zone such as Europe/Berlin').default('UTC'),
 });
 
 const Triggers = z.strictObject({
@@ -72,6 +155,18 @@ const Triggers = z.strictObject({
     .positive()
     .max(86_400 * 100)
     .default(14_400),
+  gpuSecondsPerDay: z
+    .number()
+    .min(0)
+    .max(86_400 * 1_000)
+    .default(14_400)
+    .describe('GPU seconds that triggers may spend in 24 hours.'),
+  quietHours: z.array(QuietHours).max(20).default([]).describe('Times in which no trigger is opened.'),
+  learnFromOutcomes: z.boolean().default(true).describe('Whether past outcomes may change the order of remedies.'),
+  ladders: z
+    .record(z.string(), z.array(z.string().min(1).max(100)).min(1).max(10))
+    .default({})
+    .describe('Recipes for a cause in your own order, in the place of the built-in ladder.'),
   dryRun: z.boolean().default(false),
 });
 
@@ -173,5 +268,9 @@ export type DocumentSpec = z.output<typeof SpecSchema>;
 /** The spec with the defaults that depend on other fields filled in. */
 export function toModelSpec(spec: DocumentSpec): ModelSpec {
   const { margin = spec.objectives.qualityBudget.maxLoss, ...experiment } = spec.experiment;
-  return { ...spec, experiment: { ...experiment, margin } };
+  return {
+    ...spec,
+    monitors: { ...spec.monitors, falseAlarmEvery: falseAlarmEvery(spec.monitors) },
+    experiment: { ...experiment, margin },
+  };
 }

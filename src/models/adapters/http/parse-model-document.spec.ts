@@ -84,7 +84,6 @@ describe('a model document', () => {
     ['scores for another number of classes', (s) => (s['output'] = { name: 'y', shape: [-1, 9] }), 'spec.output.shape'],
     ['a reference that is no digest', (s) => (s['reference'] = { digest: 'latest' }), 'spec.reference.digest'],
     ['a reference by path', (s) => (s['reference'] = { digest: DIGEST, artifact: 'm.onnx' }), 'spec.reference'],
-    ['a regression', (s) => (s['task'] = { kind: 'regression' }), 'spec.task.kind'],
     ['an unknown task', (s) => (s['task'] = { kind: 'poetry' }), 'spec.task.kind'],
     [
       'a step of all traffic',

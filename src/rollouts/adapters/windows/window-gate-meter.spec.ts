@@ -27,6 +27,7 @@ class FakeSketches extends LatencySketches {
 const aWindow = (version: Digest, second: number, over: Partial<Window> = {}): Window => ({
   ...{ model: 'digits', version, start: at(second), seconds: 2, requests: 50, errors: 0 },
   ...{ latency: new Uint8Array([20]), features: {}, predictions: {}, confidence: [], labelled: 60, correct: 57 },
+  ...{ moments: {}, compared: 0, agreed: 0, served: null },
   newestAt: at(second + 1),
   ...over,
 });

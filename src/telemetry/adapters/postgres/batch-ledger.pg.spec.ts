@@ -191,11 +191,11 @@ describe('PostgresBatchLedger', () => {
 
   it('pairs champion and candidate in both directions; labelled pairs keep their order', async () => {
     await commit([
-      admitted(anEvent(0, { shadow: { version: B, prediction: 2 } })),
-      admitted(anEvent(1, { version: B, arm: 'candidate', shadow: { version: A, prediction: 0 } })),
-      admitted(anEvent(2, { shadow: { version: B, prediction: null } })),
-      admitted(anEvent(3, { shadow: { version: digestOf('c'), prediction: 1 } })),
-      admitted(anEvent(4, { shadow: { version: B, prediction: 1 } })),
+      admitted(anEvent(0, { shadow: { version: B, prediction: 2, output: null } })),
+      admitted(anEvent(1, { version: B, arm: 'candidate', shadow: { version: A, prediction: 0, output: null } })),
+      admitted(anEvent(2, { shadow: { version: B, prediction: null, output: null } })),
+      admitted(anEvent(3, { shadow: { version: digestOf('c'), prediction: 1, output: null } })),
+      admitted(anEvent(4, { shadow: { version: B, prediction: 1, output: null } })),
     ]);
     await labels.accept('toy', [
       { requestId: 'r4', label: 1 },

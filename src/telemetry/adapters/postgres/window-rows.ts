@@ -1,7 +1,7 @@
 import type { Digest } from '../../../kernel/index.js';
 import type { Database } from '../../../platform/postgres/index.js';
 import { mergeWindows } from '../../domain/merge-windows.js';
-import type { Histogram, Window } from '../../domain/window.js';
+import type { Histogram, Moments, Window } from '../../domain/window.js';
 
 interface WindowRow {
   readonly model: string;
@@ -14,6 +14,10 @@ interface WindowRow {
   readonly features: Record<string, Histogram>;
   readonly predictions: Record<string, number>;
   readonly confidence: number[];
+  readonly moments: Record<string, Moments>;
+  readonly compared: number;
+  readonly agreed: number;
+  readonly served: number | null;
   readonly labelled: number;
   readonly correct: number;
   readonly newest_at: Date;
@@ -21,7 +25,8 @@ interface WindowRow {
 
 /** Columns of a window in the types of `WindowRow`. */
 export const WINDOW_COLUMNS = `model, version, start, seconds, requests::float8 AS requests, errors::float8 AS errors, latency,
-  features, predictions, confidence, labelled::float8 AS labelled, correct::float8 AS correct, newest_at`;
+  features, predictions, confidence, labelled::float8 AS labelled, correct::float8 AS correct,
+  moments, compared::float8 AS compared, agreed::float8 AS agreed, served::float8 AS served, newest_at`;
 
 export function toWindow(row: WindowRow): Window {
   const { newest_at: newestAt, latency, ...rest } = row;
@@ -62,12 +67,14 @@ async function upsert(db: Database, windows: readonly Window[]): Promise<void> {
   const of = <T>(read: (window: Window) => T): T[] => windows.map(read);
   await db.affected(
     `INSERT INTO telemetry."window" (model, version, start, seconds, requests, errors, latency, features, predictions,
-       confidence, labelled, correct, newest_at)
+       confidence, labelled, correct, newest_at, moments, compared, agreed, served)
      SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::integer[], $5::bigint[], $6::bigint[], $7::bytea[],
-       $8::jsonb[], $9::jsonb[], $10::jsonb[], $11::bigint[], $12::bigint[], $13::timestamptz[])
+       $8::jsonb[], $9::jsonb[], $10::jsonb[], $11::bigint[], $12::bigint[], $13::timestamptz[], $14::jsonb[], $15::bigint[],
+       $16::bigint[], $17::bigint[])
      ON CONFLICT (model, version, start, seconds) DO UPDATE SET
        requests = EXCLUDED.requests, errors = EXCLUDED.errors, latency = EXCLUDED.latency, features = EXCLUDED.features,
-       predictions = EXCLUDED.predictions, confidence = EXCLUDED.confidence, newest_at = EXCLUDED.newest_at`,
+       predictions = EXCLUDED.predictions, confidence = EXCLUDED.confidence, newest_at = EXCLUDED.newest_at,
+       moments = EXCLUDED.moments, compared = EXCLUDED.compared, agreed = EXCLUDED.agreed`,
     [
       of((window) => window.model),
       of((window) => window.version),
@@ -82,6 +89,10 @@ async function upsert(db: Database, windows: readonly Window[]): Promise<void> {
       of((window) => window.labelled),
       of((window) => window.correct),
       of((window) => window.newestAt.toISOString()),
+      of((window) => JSON.stringify(window.moments)),
+      of((window) => window.compared),
+      of((window) => window.agreed),
+      of((window) => window.served),
     ],
   );
 }
