@@ -19,6 +19,16 @@ const SERVICES = [
     how: 'Run "npm run setup"; it makes .venv with the runners and PyTorch.',
     isThere: () => ask(pythonBinary, ['-c', 'import ratchet_runners, torch, onnxruntime']) !== null,
   },
+  {
+    name: 'kafka',
+    how: 'Install Java 17 or newer and Maven (Debian: default-jre-headless, maven); the tests fetch Apache Kafka with them and start it themselves.',
+    isThere: () => ask('java', ['--version']) !== null && ask('mvn', ['--version']) !== null,
+  },
+  {
+    name: 'promtool',
+    how: 'Install Prometheus (Debian: prometheus); its promtool checks our metrics.',
+    isThere: () => ask('promtool', ['--version']) !== null,
+  },
 ];
 
 export async function missingServices() {
