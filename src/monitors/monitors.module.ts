@@ -9,10 +9,11 @@ import { TelemetryModule } from '../telemetry/telemetry.module.js';
 import { FindingsController } from './adapters/http/findings.controller.js';
 import { PostgresBaselineStore } from './adapters/postgres/postgres-baseline-store.js';
 import { PostgresDetectorStore } from './adapters/postgres/postgres-detector-store.js';
+import { PostgresEvidenceRequests } from './adapters/postgres/postgres-evidence-requests.js';
 import { PostgresFindingStore } from './adapters/postgres/postgres-finding-store.js';
 import { PostgresRescoreLedger } from './adapters/postgres/postgres-rescore-ledger.js';
 import { MONITOR_KIND, MonitorReconciler } from './monitor.reconciler.js';
-import { BaselineStore, DetectorStore, FindingStore, RescoreLedger } from './ports.js';
+import { BaselineStore, DetectorStore, EvidenceRequests, FindingStore, RescoreLedger } from './ports.js';
 import { RateWatch } from './rate-watch.js';
 import { Rescorer } from './rescorer.js';
 import { monitorsSettings, type MonitorsSettings } from './settings.js';
@@ -26,6 +27,7 @@ import { WindowWatch } from './window-watch.js';
     { provide: DetectorStore, useClass: PostgresDetectorStore },
     { provide: BaselineStore, useClass: PostgresBaselineStore },
     { provide: RescoreLedger, useClass: PostgresRescoreLedger },
+    { provide: EvidenceRequests, useClass: PostgresEvidenceRequests },
     {
       provide: Rescorer,
       inject: [SampleStore, Scorer, RescoreLedger],
@@ -77,7 +79,7 @@ import { WindowWatch } from './window-watch.js';
         ),
     },
   ],
-  exports: [FindingStore, RescoreLedger],
+  exports: [FindingStore, RescoreLedger, EvidenceRequests],
 })
 export class MonitorsModule implements OnModuleInit, OnApplicationBootstrap {
   constructor(

@@ -1,4 +1,5 @@
 import type { Digest } from '../kernel/index.js';
+import type { EvidenceWish } from './domain/evidence-wish.js';
 import type { Finding } from './domain/finding.js';
 import type { Tally } from './domain/histograms.js';
 import type { RescoredSample, RescoreTally, Watch } from './domain/watch.js';
@@ -65,4 +66,15 @@ export abstract class RescoreLedger {
   abstract tally(watch: Watch, since: Date): Promise<RescoreTally>;
   /** Drops rows answered before `before`. */
   abstract forget(model: string, before: Date): Promise<void>;
+}
+
+/** Wishes for more re-scored samples, one a model: bounded, persisted, and void after their time. */
+export abstract class EvidenceRequests {
+  /**
+   * The newest wish takes the place of an older one; one that asks for more, or for longer, is not lowered by it.
+   * Joins the current unit of work. @throws RangeError when it asks for no samples
+   */
+  abstract request(model: string, wish: EvidenceWish): Promise<void>;
+  /** The wish in force now, or null. */
+  abstract current(model: string): Promise<EvidenceWish | null>;
 }

@@ -1,4 +1,4 @@
-import type { Digest, FactBus } from '../../kernel/index.js';
+import type { Clock, Digest, FactBus } from '../../kernel/index.js';
 import { Scorer } from '../../serving/index.js';
 import {
   AnswerLedger,
@@ -10,6 +10,7 @@ import {
   type Window,
   WindowStore,
 } from '../../telemetry/index.js';
+import { boundWish, type EvidenceWish } from '../domain/evidence-wish.js';
 import { type Finding, FindingChanged } from '../domain/finding.js';
 import type { RescoredSample, RescoreTally, Watch } from '../domain/watch.js';
 import {
@@ -17,6 +18,7 @@ import {
   BaselineStore,
   type DetectorRecord,
   DetectorStore,
+  EvidenceRequests,
   FindingStore,
   RescoreLedger,
 } from '../ports.js';
@@ -188,5 +190,26 @@ export class FakeScorer extends Scorer {
       prediction: this.answer(inputs.subarray(i * width, (i + 1) * width)),
       confidence: 1,
     }));
+  }
+}
+
+/** One wish a model, bounded and void after its time as the real one keeps it. */
+export class FakeEvidenceRequests extends EvidenceRequests {
+  readonly wishes = new Map<string, EvidenceWish>();
+  constructor(private readonly clock: Clock) {
+    super();
+  }
+  override async request(model: string, wish: EvidenceWish): Promise<void> {
+    const { samples, reason, until } = boundWish(wish, this.clock.now());
+    const before = await this.current(model);
+    this.wishes.set(model, {
+      samples: Math.max(samples, before?.samples ?? 0),
+      reason,
+      until: new Date(Math.max(until.getTime(), before?.until.getTime() ?? 0)),
+    });
+  }
+  override async current(model: string): Promise<EvidenceWish | null> {
+    const wish = this.wishes.get(model);
+    return wish !== undefined && wish.until > this.clock.now() ? wish : null;
   }
 }

@@ -1,0 +1,29 @@
+/** Somebody downstream cannot tell a cause yet and wants more samples scored by the reference. */
+export interface EvidenceWish {
+  /** Largest number of samples that a pass re-scores, in the place of `rescoreBatch` when that is smaller. */
+  readonly samples: number;
+  /** One sentence for a person. */
+  readonly reason: string;
+  /** From then on the model's own `rescoreBatch` holds again. */
+  readonly until: Date;
+}
+
+/** A pass scores no more, whatever is wished, so that a wish cannot stop the other models' passes. */
+export const MOST_WISHED_SAMPLES = 4_096;
+/** A wish is never in force for longer, so that one who forgets it does no harm. */
+export const LONGEST_WISH_MS = 86_400_000;
+
+/** The wish as it will be kept: within the bounds. @throws RangeError when it asks for no samples */
+export function boundWish(wish: EvidenceWish, now: Date): EvidenceWish {
+  if (!(wish.samples >= 1)) throw new RangeError(`a wish is for at least one sample, not ${wish.samples}`);
+  return {
+    samples: Math.min(MOST_WISHED_SAMPLES, Math.floor(wish.samples)),
+    reason: wish.reason.slice(0, 500),
+    until: new Date(Math.min(wish.until.getTime(), now.getTime() + LONGEST_WISH_MS)),
+  };
+}
+
+/** How many samples the next pass re-scores. */
+export function rescoreBatch(policy: { readonly rescoreBatch: number }, wish: EvidenceWish | null): number {
+  return Math.max(policy.rescoreBatch, wish?.samples ?? 0);
+}
