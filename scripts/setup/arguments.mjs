@@ -1,6 +1,6 @@
 import { COMMANDS } from './then.mjs';
 
-const list = Object.entries(COMMANDS).map(([name, { what }]) => `    ${name.padEnd(8)}${what}`);
+const list = Object.entries(COMMANDS).map(([name, { what }]) => `    ${name.padEnd(11)}${what}`);
 
 export const USAGE = `usage: node scripts/setup.mjs [--quiet-when-ready] [--then COMMAND -- ARGUMENTS]
 

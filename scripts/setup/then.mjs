@@ -11,6 +11,7 @@ export const COMMANDS = {
   demo: { what: 'the closed loop on real data', program: 'dist/demo/main.js' },
   start: { what: 'the program in one process', program: 'dist/main.js' },
   cli: { what: 'the command line client', program: 'dist/cli/main.js', needsPython: false },
+  'dev:kafka': { what: 'a real Kafka broker for development', program: 'scripts/kafka/dev.mjs', needsPython: false },
   test: { what: 'every test, or the part that ARGUMENTS name', program: 'scripts/test.mjs' },
   check: { what: 'format, lint, types, import rules, drift', program: 'scripts/check.mjs' },
 };
