@@ -3,13 +3,15 @@ import type { DeadLetter } from './domain/dead-letter.js';
 import type { BadReason, LabelEvent } from './domain/event.js';
 import { type Allowance, chooseSamples, refill } from './domain/sample-policy.js';
 import { deadLetter, type IntakeEntry } from './intake-entry.js';
-import type { IntakeBatch, IntakeSource } from './ports.js';
+import type { IntakeBatch, IntakeSource, ReceivedHalf } from './ports.js';
 
 /** Where a batch stands in its source. */
 export interface BatchPlace {
   readonly source: IntakeSource;
   readonly epoch: number;
   readonly from: number;
+  /** Offset after the last entry; the entries are consecutive when it is not given. */
+  readonly to?: number;
 }
 
 /** Names of the models that these entries are about. */
@@ -26,8 +28,9 @@ export function buildBatch(
 ): Omit<IntakeBatch, 'samples'> {
   const events: AdmittedEvent[] = [];
   const labels: LabelEvent[] = [];
+  const halves: ReceivedHalf[] = [];
   const dead: DeadLetter[] = [];
-  entries.forEach(({ decoded, body }, i) => {
+  entries.forEach(({ decoded, body, origin }, i) => {
     const refuse = (reason: BadReason, model: string | null): void => {
       dead.push(deadLetter(body(), reason, { ...place.source, offset: place.from + i, model, at: now }));
     };
@@ -41,6 +44,11 @@ export function buildBatch(
       else refuse({ class: 'unknown-model', detail: 'there is no such model' }, event.model);
       return;
     }
+    if (event.kind === 'half' && origin !== undefined) {
+      if (models.has(event.model)) halves.push({ half: event, ...origin });
+      else refuse({ class: 'unknown-model', detail: 'there is no such model' }, event.model);
+      return;
+    }
     if (event.kind !== 'inference') {
       refuse({ class: 'schema', detail: `an event of kind ${event.kind} is not taken here` }, event.model);
       return;
@@ -49,7 +57,7 @@ export function buildBatch(
     if ('bad' in admitted) refuse(admitted.bad, event.model);
     else events.push(admitted.ok);
   });
-  return { ...place, to: place.from + entries.length, events, labels, dead, models, at: now };
+  return { ...place, to: place.to ?? place.from + entries.length, events, labels, halves, dead, models, at: now };
 }
 
 /** Takes raw inputs out of each model's allowance, which bounds how much a burst of traffic can write. */

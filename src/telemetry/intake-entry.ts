@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Answer } from '../serving/index.js';
 import { type DeadLetter, HEAD_BYTES } from './domain/dead-letter.js';
 import type { BadReason, Decoded, TelemetryEvent } from './domain/event.js';
+import type { LogFormat, LogRecord } from './ports.js';
 
 /** One thing on its way in: decoded or refused, with what is needed to keep it as a dead letter. */
 export interface IntakeEntry {
@@ -10,6 +11,8 @@ export interface IntakeEntry {
   readonly body: () => Uint8Array;
   /** Estimate of the memory it holds. */
   readonly bytes: number;
+  /** The record it was read from; needed for halves, which may have to wait as they came. */
+  readonly origin?: { readonly format: LogFormat; readonly record: LogRecord };
 }
 
 /** An event that came in encoded or already parsed. */

@@ -1,7 +1,7 @@
 import type { Digest } from '../kernel/index.js';
 import type { AdmittedEvent, ModelView } from './domain/admit.js';
 import type { DeadLetter, StoredDeadLetter } from './domain/dead-letter.js';
-import type { BadClass, LabelEvent } from './domain/event.js';
+import type { BadClass, Decoded, HalfEvent, LabelEvent, TelemetryEvent } from './domain/event.js';
 import type { LatencySummary } from './domain/latency-sketch.js';
 import type { LabelledAnswer, PairedAnswer, Sample, Snapshot } from './domain/observation.js';
 import type { Window } from './domain/window.js';
@@ -78,10 +78,19 @@ export interface IntakeBatch {
   /** Those of `events` whose raw input is to be kept. */
   readonly samples: readonly AdmittedEvent[];
   readonly labels: readonly LabelEvent[];
+  /** Requests and responses that are logged apart; joined in the batch's transaction. */
+  readonly halves: readonly ReceivedHalf[];
   readonly dead: readonly DeadLetter[];
   /** Views of every model that `events` and `labels` name. */
   readonly models: ReadonlyMap<string, ModelView>;
   readonly at: Date;
+}
+
+/** A half as it came: until its other half comes the record itself is kept, so that nothing of it is lost. */
+export interface ReceivedHalf {
+  readonly half: HalfEvent;
+  readonly format: LogFormat;
+  readonly record: LogRecord;
 }
 
 /** What became of a batch. */
@@ -93,7 +102,17 @@ export interface BatchReport {
   readonly duplicates: number;
   readonly sampled: number;
   readonly labels: LabelReport;
+  readonly halves?: HalfReport;
   readonly dead: Readonly<Partial<Record<BadClass, number>>>;
+}
+
+export interface HalfReport {
+  /** Inferences that both halves are known of now. */
+  readonly joined: number;
+  /** Halves that wait for the other one. */
+  readonly waiting: number;
+  /** Halves that were known already. */
+  readonly repeated: number;
 }
 
 export interface LabelReport {
@@ -151,6 +170,14 @@ export abstract class LogIntake {
    * that failed may be repeated as it is. @throws FencedOut when another process has claimed the partition
    */
   abstract write(chunk: LogChunk): Promise<BatchReport>;
+}
+
+/**
+ * Reads records of formats that are not ours. Total: never throws; what cannot be read is refused with its reason.
+ * Pure: the same record always gives the same event, so a record can be kept and read again.
+ */
+export abstract class ForeignDecoder {
+  abstract decode(record: LogRecord, format: Exclude<LogFormat, 'native'>, topic: string): Decoded<TelemetryEvent>;
 }
 
 /** Where events go that came in over HTTP or from the gateway: to the log when there is one, else to the engine. */

@@ -37,7 +37,7 @@ export class WindowAccumulator {
   add({ event }: AdmittedEvent, countClass: boolean): void {
     this.requests += 1;
     this.newest = Math.max(this.newest, event.at.getTime());
-    this.latency.add(event.latencyMs);
+    if (event.latencyMs !== null) this.latency.add(event.latencyMs);
     if (event.error !== null) this.errors += 1;
     if (event.prediction !== null && countClass) this.addPrediction(String(event.prediction));
     const shadow = event.shadow?.prediction ?? null;

@@ -14,7 +14,8 @@ export interface InferenceEvent {
   readonly version: Digest;
   readonly arm: Arm;
   readonly at: Date;
-  readonly latencyMs: number;
+  /** null when the sender does not say; the event then counts in everything but the latency sketch. */
+  readonly latencyMs: number | null;
   /** null when it was answered. */
   readonly error: string | null;
   /** Scalars by feature name. */
@@ -62,6 +63,18 @@ export interface ServedEvent {
   readonly source: string;
 }
 
+/** The sides of an inference that is logged as two events. */
+export type HalfSide = 'request' | 'response';
+
+/** A named tensor of a logged request or response, flattened in row-major order; its first dimension is the batch. */
+export interface Tensor {
+  readonly name: string;
+  /** Rows: the first dimension. */
+  readonly rows: number;
+  /** Numbers of every datatype but BYTES; a 64-bit integer beyond 2^53 is rounded. */
+  readonly values: Float32Array | Float64Array | readonly string[];
+}
+
 /**
  * One half of an inference that is logged as two events (KServe's logger, Seldon's topics): request and response meet by
  * `id`, in whatever order they come.
@@ -69,26 +82,19 @@ export interface ServedEvent {
 export interface HalfEvent {
   readonly kind: 'half';
   readonly id: string;
-  readonly side: 'request' | 'response';
+  readonly side: HalfSide;
   /** Ratchet's model, as far as the sender's names tell. */
   readonly model: string;
-  /** The version the sender names; null = the champion at `at`. */
+  /** The version the sender names; null = what served this arm at `at`. */
   readonly version: Digest | null;
   readonly arm: Arm;
   /** When it happened; null when the sender does not say, and then there is no latency. */
   readonly at: Date | null;
   /** When it was received. */
   readonly receivedAt: Date;
-  /** Request: the input rows, each flattened. Response: null. */
-  readonly inputs: readonly Float32Array[] | null;
-  /** Response: one answer a row, or the error. Request: null. */
-  readonly answers:
-    | readonly {
-        readonly prediction: number | null;
-        readonly confidence: number | null;
-        readonly output: Output | null;
-      }[]
-    | null;
+  /** Request: its inputs. Response: its outputs. Empty when `error` is not null. */
+  readonly tensors: readonly Tensor[];
+  /** Response: why there is no answer, from a closed set (`runtime`); null otherwise. */
   readonly error: string | null;
 }
 

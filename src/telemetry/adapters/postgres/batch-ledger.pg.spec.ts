@@ -45,7 +45,7 @@ beforeEach(async () => {
 function batchOf(events: readonly AdmittedEvent[], said: readonly LabelEvent[] = []): IntakeBatch {
   const to = next + Math.max(1, events.length + said.length);
   const models = new Map([['toy', VIEW]]);
-  return { source, epoch, from: next, to, events, samples: events, labels: said, dead: [], models, at: T0 };
+  return { source, epoch, from: next, to, events, samples: events, labels: said, halves: [], dead: [], models, at: T0 };
 }
 
 async function commit(events: readonly AdmittedEvent[], said: readonly LabelEvent[] = []): Promise<BatchReport> {

@@ -77,6 +77,7 @@ async function commit(events: readonly AdmittedEvent[], at = T0): Promise<void> 
     events,
     samples: events,
     labels: [],
+    halves: [],
     dead: [],
   };
   await new PostgresBatchLedger(test.db).commit({ ...batch, models: new Map([['toy', view]]), at });
