@@ -30,9 +30,10 @@ export function buildBatch(
   const labels: LabelEvent[] = [];
   const halves: ReceivedHalf[] = [];
   const dead: DeadLetter[] = [];
-  entries.forEach(({ decoded, body, origin }, i) => {
+  entries.forEach(({ decoded, body, origin, offset: own }, i) => {
+    const offset = own ?? place.from + i;
     const refuse = (reason: BadReason, model: string | null): void => {
-      dead.push(deadLetter(body(), reason, { ...place.source, offset: place.from + i, model, at: now }));
+      dead.push(deadLetter(body(), reason, { ...place.source, offset, model, at: now }));
     };
     if ('bad' in decoded) {
       refuse(decoded.bad, null);

@@ -11,6 +11,8 @@ export interface IntakeEntry {
   readonly body: () => Uint8Array;
   /** Estimate of the memory it holds. */
   readonly bytes: number;
+  /** Its place in a log; follows from the order where entries are consecutive. */
+  readonly offset?: number;
   /** The record it was read from; needed for halves, which may have to wait as they came. */
   readonly origin?: { readonly format: LogFormat; readonly record: LogRecord };
 }

@@ -15,13 +15,16 @@ import { PostgresTelemetryRetention } from './adapters/postgres/postgres-telemet
 import { PostgresWindowStore } from './adapters/postgres/postgres-window-store.js';
 import { type LatencySummary, mergeLatencies } from './domain/latency-sketch.js';
 import type { Window } from './domain/window.js';
+import { LedgerLogIntake } from './log-intake.js';
 import { ModelViews } from './model-views.js';
 import {
   AnswerLedger,
   BatchLedger,
   DeadLetterStore,
+  ForeignDecoder,
   LabelIntake,
   LatencySketches,
+  LogIntake,
   SampleStore,
   TelemetryRetention,
   WindowStore,
@@ -68,6 +71,17 @@ class MergedLatencySketches extends LatencySketches {
       useFactory: (ledger: BatchLedger, models: ModelStore, clock: Clock, settings: TelemetrySettings) =>
         new TelemetryIntake(ledger, new ModelViews(models, clock), clock, settings, logging),
     },
+    {
+      provide: LogIntake,
+      inject: [BatchLedger, ModelStore, { token: ForeignDecoder, optional: true }, Clock, telemetrySettings.token],
+      useFactory: (
+        ledger: BatchLedger,
+        models: ModelStore,
+        foreign: ForeignDecoder | undefined,
+        clock: Clock,
+        settings: TelemetrySettings,
+      ) => new LedgerLogIntake(ledger, new ModelViews(models, clock), foreign ?? null, clock, settings),
+    },
     { provide: AnswerSink, useExisting: TelemetryIntake },
     TelemetryRetentionReconciler,
   ],
@@ -77,6 +91,7 @@ class MergedLatencySketches extends LatencySketches {
     SampleStore,
     LabelIntake,
     LatencySketches,
+    LogIntake,
     BatchLedger,
     DeadLetterStore,
     AnswerSink,

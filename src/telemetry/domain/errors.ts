@@ -20,6 +20,19 @@ export class FencedOut extends RatchetError {
   }
 }
 
+/** Thrown when a part of the batch was committed before by the same owner; what follows from `next` on may be sent again. */
+export class AlreadyFurther extends RatchetError {
+  readonly code = 'conflict';
+  override readonly retryable = true;
+  constructor(
+    topic: string,
+    partition: number,
+    readonly next: number,
+  ) {
+    super(`${topic}/${partition} stands at offset ${next} already.`, { topic, partition, next });
+  }
+}
+
 /** Thrown when the store refuses a batch for its content, so that trying the same batch again cannot help. */
 export class BatchRefused extends RatchetError {
   readonly code = 'unprocessable';

@@ -83,7 +83,10 @@ describe('PostgresBatchLedger', () => {
     await test.db.query('TRUNCATE telemetry."window", telemetry.answer, telemetry.sample, telemetry.feature_profile');
     await commit(all);
     const straight = await windows.listModel('toy', new Date(0));
-    const shape = ({ features: _, ...rest }: (typeof straight)[number]): object => rest;
+    const shape = ({ features: _, moments, ...rest }: (typeof straight)[number]): object => ({
+      ...rest,
+      moments: Object.values(moments).map(({ m2, mean, ...exact }) => [exact, m2.toFixed(9), mean.toFixed(9)]),
+    });
     expect(shuffled.map(shape)).toEqual(straight.map(shape));
     const counted = shuffled.map((w) => w.features['mean']?.counts.reduce((a, b) => a + b, 0));
     expect(counted).toEqual(straight.map(() => 10));

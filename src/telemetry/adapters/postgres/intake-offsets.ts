@@ -1,5 +1,5 @@
 import type { Database } from '../../../platform/postgres/index.js';
-import { FencedOut } from '../../domain/errors.js';
+import { AlreadyFurther, FencedOut } from '../../domain/errors.js';
 import type { IntakeBatch, IntakeSource } from '../../ports.js';
 
 /** Raises the epoch; the first claim of a source starts it at offset 0. */
@@ -16,9 +16,12 @@ export async function claimSource(db: Database, source: IntakeSource): Promise<{
 
 /**
  * Moves the offset on, in the batch's transaction; the row stays locked until it ends. False when this very batch was
- * committed before (its answer was lost). @throws FencedOut
+ * committed before (its answer was lost). @throws FencedOut @throws AlreadyFurther
  */
-export async function advanceOffset(db: Database, batch: IntakeBatch): Promise<boolean> {
+export async function advanceOffset(
+  db: Database,
+  batch: Pick<IntakeBatch, 'source' | 'epoch' | 'from' | 'to'>,
+): Promise<boolean> {
   const { source, epoch, from, to } = batch;
   const moved = await db.affected(
     `UPDATE telemetry.intake_offset SET next = $5
@@ -26,11 +29,14 @@ export async function advanceOffset(db: Database, batch: IntakeBatch): Promise<b
     [source.topic, source.partition, epoch, from, to],
   );
   if (moved === 1) return true;
-  const done = await db.query(
-    'SELECT 1 FROM telemetry.intake_offset WHERE topic = $1 AND partition = $2 AND epoch = $3 AND next = $4',
-    [source.topic, source.partition, epoch, to],
+  const [row] = await db.query<{ epoch: number; next: number }>(
+    'SELECT epoch::float8 AS epoch, next::float8 AS next FROM telemetry.intake_offset WHERE topic = $1 AND partition = $2',
+    [source.topic, source.partition],
   );
-  if (done.length === 1) return false;
+  if (row?.epoch === epoch && row.next === to) return false;
+  if (row?.epoch === epoch && row.next > from && row.next < to) {
+    throw new AlreadyFurther(source.topic, source.partition, row.next);
+  }
   throw new FencedOut(source.topic, source.partition, epoch, from);
 }
 
