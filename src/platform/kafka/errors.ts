@@ -1,0 +1,34 @@
+import { RatchetError } from '../../kernel/index.js';
+
+/** Thrown at the start when the settings name a file that cannot be used. */
+export class KafkaMisconfigured extends RatchetError {
+  readonly code = 'invalid';
+  constructor(what: string, options?: { cause?: unknown }) {
+    super(`Kafka cannot be used as configured: ${what}`, {}, options);
+  }
+}
+
+/** Thrown when no broker answers; the same may succeed later. */
+export class KafkaUnreachable extends RatchetError {
+  readonly code = 'unavailable';
+  override readonly retryable = true;
+  constructor(brokers: readonly string[], options?: { cause?: unknown }) {
+    super(`No Kafka broker of ${brokers.join(', ')} answers.`, { brokers }, options);
+  }
+}
+
+/** Thrown when the brokers refuse this client: its login, its certificate, or what it may do. */
+export class KafkaRefused extends RatchetError {
+  readonly code = 'forbidden';
+  constructor(reason: string, options?: { cause?: unknown }) {
+    super(`Kafka refuses this client: ${reason}`, { reason }, options);
+  }
+}
+
+/** Thrown when topics are missing and this program may not create them. */
+export class TopicsMissing extends RatchetError {
+  readonly code = 'unprocessable';
+  constructor(topics: readonly string[]) {
+    super(`Kafka has no topic ${topics.join(', ')}, and this program is not set to create topics.`, { topics });
+  }
+}

@@ -1,0 +1,5 @@
+export * from './create-client.js';
+export * from './errors.js';
+export * from './explain.js';
+export * from './settings.js';
+export * from './topics.js';
