@@ -18,10 +18,16 @@ import { openTestDatabase, type TestDatabase } from '../src/platform/postgres/te
 import { ReconcileModule, reconcileSettings } from '../src/platform/reconcile/index.js';
 import { SystemClock, UuidIds } from '../src/platform/runtime/index.js';
 import { servingPersistence } from '../src/serving/persistence.js';
-import { AnswerSink, GatewayStatus, RouteStore, Scorer } from '../src/serving/ports.js';
+import { AnswerSink, GatewayStatus, RouteStore, Scorer, ServedSink } from '../src/serving/ports.js';
 import { ServingModule } from '../src/serving/serving.module.js';
 import { servingSettings } from '../src/serving/settings.js';
-import { aModel, aRequest, linearModel, RecordingAnswerSink } from '../src/serving/testing/index.js';
+import {
+  aModel,
+  aRequest,
+  linearModel,
+  RecordingAnswerSink,
+  RecordingServedSink,
+} from '../src/serving/testing/index.js';
 
 /** The stage as the application wires it: from the fact of a champion to an answer, on a real database. */
 let database: TestDatabase;
@@ -45,6 +51,7 @@ beforeAll(async () => {
     { provide: Clock, useClass: SystemClock },
     { provide: Ids, useClass: UuidIds },
     { provide: AnswerSink, useValue: sink },
+    { provide: ServedSink, useValue: new RecordingServedSink() },
     ReadinessRegistry,
   ];
 

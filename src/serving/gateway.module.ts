@@ -17,11 +17,13 @@ import {
   GatewayRegister,
   type InferenceEngine,
   RouteStore,
+  ServedSink,
   ServingEngine,
 } from './ports.js';
 import { RouteSync, type RouteSyncParts, type SyncObserver } from './route-sync.js';
 import { RouteTable } from './route-table.js';
 import { RoutesModule } from './routes.module.js';
+import { ServedCounter } from './served-counter.js';
 import { servingSettings } from './settings.js';
 
 type Settings = SettingsOf<typeof servingSettings>;
@@ -41,6 +43,7 @@ const logging: SyncObserver = {
   providers: [
     RouteTable,
     LateSink,
+    { provide: ServedCounter, inject: [Clock], useFactory: (clock: Clock) => new ServedCounter(clock) },
     {
       provide: Mirror,
       inject: [BackgroundEngine, LateSink, servingSettings.token],
@@ -49,16 +52,17 @@ const logging: SyncObserver = {
     },
     {
       provide: Gateway,
-      inject: [RouteTable, ServingEngine, Mirror, LateSink, Clock, Ids, servingSettings.token],
+      inject: [RouteTable, ServingEngine, Mirror, LateSink, ServedCounter, Clock, Ids, servingSettings.token],
       useFactory: (
         table: RouteTable,
         engine: InferenceEngine,
         mirror: Mirror,
         sink: LateSink,
+        counter: ServedCounter,
         clock: Clock,
         ids: Ids,
         { maxRows }: Settings,
-      ) => new Gateway({ table, engine, mirror, sink, clock, ids, maxRows }),
+      ) => new Gateway({ table, engine, mirror, sink, counter, clock, ids, maxRows }),
     },
     {
       provide: RouteSync,
@@ -86,17 +90,21 @@ const logging: SyncObserver = {
 })
 export class GatewayModule implements OnModuleInit, OnApplicationBootstrap, OnModuleDestroy {
   private readonly loops: readonly Loop[];
+  private servedSink: ServedSink | null = null;
+  private servedFails = false;
 
   constructor(
     private readonly moduleRef: ModuleRef,
     private readonly sync: RouteSync,
     private readonly sink: LateSink,
+    private readonly counter: ServedCounter,
     private readonly readiness: ReadinessRegistry,
     @Inject(servingSettings.token) settings: Settings,
   ) {
     this.loops = [
       new Loop(settings.routeIntervalMs, () => this.sync.pass()),
       new Loop(settings.heartbeatMs, () => this.sync.report()),
+      new Loop(settings.servedIntervalMs, () => this.tellServed()),
     ];
   }
 
@@ -107,11 +115,26 @@ export class GatewayModule implements OnModuleInit, OnApplicationBootstrap, OnMo
   onApplicationBootstrap(): void {
     // Telemetry is downstream, so it cannot be imported here; the application brings it.
     this.sink.connect(this.moduleRef.get(AnswerSink, { strict: false }));
+    this.servedSink = this.moduleRef.get(ServedSink, { strict: false });
     for (const loop of this.loops) loop.start();
   }
 
   async onModuleDestroy(): Promise<void> {
     await Promise.all(this.loops.map((loop) => loop.stop()));
+    await this.tellServed();
     await this.sync.leave();
+  }
+
+  /** Never rejects: counts that could not be told now are told the next time. */
+  private async tellServed(): Promise<void> {
+    if (this.servedSink === null) return;
+    try {
+      await this.counter.tell(this.servedSink);
+      this.servedFails = false;
+    } catch (error) {
+      if (!this.servedFails)
+        log.warn({ err: error }, 'what was served could not be told to telemetry; it is told again');
+      this.servedFails = true;
+    }
   }
 }

@@ -13,6 +13,7 @@ import type { Route } from './domain/route.js';
 import { Gateway } from './gateway.js';
 import { Mirror } from './mirror.js';
 import { RouteTable } from './route-table.js';
+import { ServedCounter } from './served-counter.js';
 import { aModel, aRequest, aRoute, digestOf, FakeEngine, RecordingAnswerSink } from './testing/index.js';
 
 const [stable, candidate, mirror] = [digestOf('stable'), digestOf('candidate'), digestOf('mirror')];
@@ -27,6 +28,7 @@ let sink: RecordingAnswerSink;
 let clock: FakeClock;
 let table: RouteTable;
 let gateway: Gateway;
+let counter: ServedCounter;
 
 beforeEach(() => {
   [engine, background] = [new FakeEngine(), new FakeEngine()];
@@ -34,11 +36,13 @@ beforeEach(() => {
   sink = new RecordingAnswerSink();
   clock = new FakeClock();
   table = new RouteTable();
+  counter = new ServedCounter(clock);
   gateway = new Gateway({
     table,
     engine,
     mirror: new Mirror(background, sink, 2),
     sink,
+    counter,
     clock,
     ids: new CountingIds(),
     maxRows: 4,
@@ -91,6 +95,41 @@ describe('answering', () => {
     ]);
     expect([...sink.answers[1]!.input]).toEqual(new Array<number>(16).fill(2));
     expect(sink.answers[0]!.confidence).toBeCloseTo(1 / (1 + 2 * Math.exp(-9)), 12);
+  });
+
+  it('counts what it answered, also what failed, before anything can be shed', async () => {
+    serve({});
+    await gateway.infer('digits', { ...aRequest([1, 2]), id: 'r' }, null);
+    engine.failure = new EngineOverloaded(1);
+    await expect(gateway.infer('digits', aRequest([1]), null)).rejects.toThrow(EngineOverloaded);
+    expect(counter.changed()).toMatchObject([{ model: 'digits', version: stable, seconds: 10, requests: 3 }]);
+  });
+
+  it.each([
+    ['the model keeps no inputs', { sampling: false }, {}, true],
+    ['the body says so', {}, { parameters: { sample: false } }, true],
+    ['the caller says so', {}, {}, false],
+  ])('lets no input out when %s, but mirrors the request', async (_, telemetry, body, keepInput) => {
+    const { spec } = aModel();
+    const route = aRoute({ stable, mirror, mirrorFraction: 1 });
+    table.put('digits', { spec: { ...spec, telemetry: { ...spec.telemetry, ...telemetry } }, route, epoch: 1 });
+    const { settle } = await gateway.infer('digits', { ...aRequest([1]), ...body }, null, keepInput);
+    settle();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(sink.answers).toMatchObject([{ features: { mean: 1, max: 1 }, prediction: 0, shadow: { prediction: 2 } }]);
+    expect(sink.answers[0]!.input).toHaveLength(0);
+  });
+
+  it('lets redacted columns out as zeros, but the model sees them', async () => {
+    const { spec } = aModel();
+    const columns = Array.from({ length: 16 }, (_, i) => `c${i}`);
+    const telemetry = { ...spec.telemetry, columns, features: ['c3', 'c4', 'max'], redact: ['c3'] };
+    table.put('digits', { spec: { ...spec, telemetry }, route: aRoute({ stable }), epoch: 1 });
+    const { settle } = await gateway.infer('digits', aRequest([7]), null);
+    settle();
+    expect([...engine.asked.at(-1)!.values]).toEqual(new Array<number>(16).fill(7));
+    expect([...sink.answers[0]!.input]).toEqual(columns.map((name) => (name === 'c3' ? 0 : 7)));
+    expect(sink.answers[0]!.features).toEqual({ c4: 7, max: 7 });
   });
 
   it('keeps a key on its arm, and lets the key decide rather than the id', async () => {

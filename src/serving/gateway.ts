@@ -1,15 +1,23 @@
 import { type Clock, type Digest, type Ids } from '../kernel/index.js';
 import type { Answer } from './domain/answer.js';
 import { answerError, type AnswerError, EngineClosed, VersionNotServed } from './domain/errors.js';
-import { summarise } from './domain/features.js';
-import { type InferenceRows, type OutputTensor, readRequestId, readRows } from './domain/open-inference.js';
+import { featuresOf } from './domain/features.js';
+import {
+  type InferenceRows,
+  type OutputTensor,
+  readRequestId,
+  readRows,
+  readSampling,
+} from './domain/open-inference.js';
 import { type Prediction, readPredictions } from './domain/prediction.js';
+import { forTelemetry } from './domain/redact-row.js';
 import type { Arm } from './domain/route.js';
 import { chooseArm, versionOf } from './domain/split.js';
 import { answersTotal, requestSeconds } from './metrics.js';
 import type { Mirror } from './mirror.js';
 import type { AnswerSink, Runnable, InferenceEngine } from './ports.js';
 import type { RouteTable, ServedModel } from './route-table.js';
+import type { ServedCounter } from './served-counter.js';
 
 /** A response of the Open Inference Protocol, version 2. */
 export interface InferenceReply {
@@ -31,6 +39,7 @@ export interface GatewayParts {
   readonly engine: InferenceEngine;
   readonly mirror: Mirror;
   readonly sink: AnswerSink;
+  readonly counter: ServedCounter;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly maxRows: number;
@@ -44,6 +53,7 @@ interface Asked {
   readonly arm: Arm;
   readonly version: Digest;
   readonly rows: InferenceRows;
+  readonly keepInput: boolean;
   readonly at: Date;
   readonly began: number;
 }
@@ -54,17 +64,20 @@ export class Gateway {
 
   /**
    * @param key decides about the arm; without it the request's id does
+   * @param keepInput false: the sender does not want its input to be kept (`parameters.sample` of the body says the same)
    * @throws BadInferenceRequest @throws ModelNotServed @throws ModelLoading and whatever the engine throws
    */
-  async infer(model: string, body: unknown, key: string | null): Promise<Answered> {
+  async infer(model: string, body: unknown, key: string | null, keepInput = true): Promise<Answered> {
     const began = performance.now();
     const { table, clock, ids, maxRows } = this.parts;
     const served = table.require(model);
     const id = readRequestId(body) ?? ids.next();
     const rows = readRows(body, served.spec.input, served.spec.output, maxRows);
+    const sample = keepInput && readSampling(body);
     const at = clock.now();
     const arm = chooseArm(served.route, key ?? id, at);
-    return this.answer({ model, served, id, arm, version: versionOf(served.route, arm), rows, at, began });
+    const version = versionOf(served.route, arm);
+    return this.answer({ model, served, id, arm, version, rows, keepInput: sample, at, began });
   }
 
   /** The served model, when the route names this version. @throws ModelNotServed @throws ModelLoading @throws VersionNotServed */
@@ -96,14 +109,17 @@ export class Gateway {
       if (error instanceof EngineClosed) throw error; // the version had no part in it
       const reason = answerError(error);
       const latencyMs = this.count(asked, reason);
-      for (const answer of answersOf(asked, latencyMs, reason, null)) this.parts.sink.accept(answer);
+      for (const answer of answersOf(asked, latencyMs, reason, null)) {
+        this.parts.sink.accept(forTelemetry(answer, spec.telemetry));
+      }
       throw error;
     }
   }
 
   private count(asked: Asked, outcome: 'ok' | AnswerError): number {
     const latencyMs = performance.now() - asked.began;
-    const { model, arm } = asked;
+    const { model, arm, version, at } = asked;
+    this.parts.counter.count(model, version, at, asked.served.spec.telemetry.windowSeconds, asked.rows.rows);
     answersTotal.inc({ model, arm, outcome }, asked.rows.rows);
     if (outcome === 'ok') requestSeconds.observe({ model, arm }, latencyMs / 1000);
     return latencyMs;
@@ -135,8 +151,9 @@ function answersOf(
       latencyMs,
       error,
       input: raw,
+      keepInput: asked.keepInput,
       // A refused request must stay cheap: under overload nobody looks at its features.
-      features: error === 'overloaded' ? {} : summarise(raw, input.shape, telemetry.features),
+      features: error === 'overloaded' ? {} : featuresOf(raw, input.shape, telemetry),
       prediction: predictions?.[row]?.prediction ?? null,
       confidence: predictions?.[row]?.confidence ?? null,
       shadow: null,

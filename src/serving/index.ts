@@ -3,6 +3,8 @@ export * from './domain/default-route.js';
 export * from './domain/errors.js';
 export * from './domain/features.js';
 export * from './domain/prediction.js';
+export * from './domain/redact-row.js';
 export * from './domain/route.js';
+export * from './domain/served.js';
 export * from './domain/split.js';
 export * from './ports.js';

@@ -2,6 +2,7 @@ import type { Digest } from '../kernel/index.js';
 import type { Answer, ShadowAnswer } from './domain/answer.js';
 import { answerError, EngineClosed, EngineOverloaded } from './domain/errors.js';
 import { readPredictions } from './domain/prediction.js';
+import { forTelemetry } from './domain/redact-row.js';
 import { mirrors } from './domain/split.js';
 import { mirroredTotal } from './metrics.js';
 import type { AnswerSink, InferenceEngine } from './ports.js';
@@ -29,7 +30,7 @@ export class Mirror {
       if (wanted && this.waiting < this.limit) copied.push(answer);
       else {
         if (wanted) mirroredTotal.inc({ model: answer.model, outcome: 'skipped' });
-        this.sink.accept(answer);
+        this.sink.accept(forTelemetry(answer, served.spec.telemetry));
       }
     }
     if (mirror !== null && copied.length > 0) void this.copy(served, mirror, copied);
@@ -40,7 +41,9 @@ export class Mirror {
     this.waiting += 1;
     const shadows = await this.score(served, version, answers);
     this.waiting -= 1;
-    answers.forEach((answer, row) => this.sink.accept({ ...answer, shadow: shadows[row] ?? null }));
+    answers.forEach((answer, row) => {
+      this.sink.accept(forTelemetry({ ...answer, shadow: shadows[row] ?? null }, served.spec.telemetry));
+    });
   }
 
   private async score(served: ServedModel, version: Digest, answers: readonly Answer[]): Promise<ShadowAnswer[]> {

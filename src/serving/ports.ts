@@ -2,6 +2,7 @@ import type { Digest } from '../kernel/index.js';
 import type { TensorContract } from '../models/index.js';
 import type { Answer } from './domain/answer.js';
 import type { Route } from './domain/route.js';
+import type { ServedCount } from './domain/served.js';
 
 /** Wanted routes. */
 export abstract class RouteStore {
@@ -38,6 +39,12 @@ export abstract class Scorer {
 /** Where answers go. Implemented by telemetry; must return at once and never throw: what it cannot take it counts as shed. */
 export abstract class AnswerSink {
   abstract accept(answer: Answer): void;
+}
+
+/** Where a gateway says how much it answered, so that it is known what telemetry has missed. Implemented by telemetry. */
+export abstract class ServedSink {
+  /** Resolves when the counts are durable; a count may be told many times, and the largest one stays. @throws RatchetError when it must be told again */
+  abstract report(counts: readonly ServedCount[]): Promise<void>;
 }
 
 /** What must be known of a version to run it. */

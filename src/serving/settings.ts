@@ -12,6 +12,10 @@ export const servingSettings = settingsGroup(
     maxRows: count(64, 'Most rows in one request.'),
     routeIntervalMs: count(200, 'How often the gateway looks for a changed route.'),
     heartbeatMs: count(1_000, 'How often the gateway reports what it has in force.'),
+    servedIntervalMs: count(
+      2_000,
+      'How often the gateway tells telemetry how much it answered, which coverage is measured against.',
+    ),
     mirrorQueueLimit: count(256, 'Requests that may wait to be mirrored; further ones are skipped and counted.'),
     backgroundSessions: count(4, 'Versions that the background thread keeps loaded.'),
   }),

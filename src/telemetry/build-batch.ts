@@ -1,6 +1,6 @@
-import { type AdmittedEvent, type ModelView, admit } from './domain/admit.js';
+import { type AdmittedEvent, type ModelView, admit, admitServed } from './domain/admit.js';
 import type { DeadLetter } from './domain/dead-letter.js';
-import type { BadReason, LabelEvent } from './domain/event.js';
+import type { BadReason, LabelEvent, ServedEvent } from './domain/event.js';
 import { type Allowance, chooseSamples, refill } from './domain/sample-policy.js';
 import { deadLetter, type IntakeEntry } from './intake-entry.js';
 import type { IntakeBatch, IntakeSource, ReceivedHalf } from './ports.js';
@@ -28,6 +28,7 @@ export function buildBatch(
 ): Omit<IntakeBatch, 'samples'> {
   const events: AdmittedEvent[] = [];
   const labels: LabelEvent[] = [];
+  const served: ServedEvent[] = [];
   const halves: ReceivedHalf[] = [];
   const dead: DeadLetter[] = [];
   entries.forEach(({ decoded, body, origin, offset: own }, i) => {
@@ -50,6 +51,12 @@ export function buildBatch(
       else refuse({ class: 'unknown-model', detail: 'there is no such model' }, event.model);
       return;
     }
+    if (event.kind === 'served') {
+      const counted = admitServed(event, models.get(event.model) ?? null, now);
+      if ('bad' in counted) refuse(counted.bad, event.model);
+      else served.push(counted.ok);
+      return;
+    }
     if (event.kind !== 'inference') {
       refuse({ class: 'schema', detail: `an event of kind ${event.kind} is not taken here` }, event.model);
       return;
@@ -58,7 +65,7 @@ export function buildBatch(
     if ('bad' in admitted) refuse(admitted.bad, event.model);
     else events.push(admitted.ok);
   });
-  return { ...place, to: place.to ?? place.from + entries.length, events, labels, halves, dead, models, at: now };
+  return { ...place, to: place.to ?? place.from + entries.length, events, labels, served, halves, dead, models, at: now };
 }
 
 /** Takes raw inputs out of each model's allowance, which bounds how much a burst of traffic can write. */

@@ -1,9 +1,10 @@
 import type { Persistence } from '../platform/postgres/index.js';
 import { CreateTelemetry1763700300000 } from './adapters/postgres/migrations/1763700300000-create-telemetry.js';
 import { AddWindowEvidence1763700310000 } from './adapters/postgres/migrations/1763700310000-add-window-evidence.js';
+import { SampleReservoirAndServed1763700350000 } from './adapters/postgres/migrations/1763700350000-sample-reservoir-and-served.js';
 
 /** No entities: every statement of this stage works on many rows at once. */
 export const telemetryPersistence: Persistence = {
   entities: [],
-  migrations: [CreateTelemetry1763700300000, AddWindowEvidence1763700310000],
+  migrations: [CreateTelemetry1763700300000, AddWindowEvidence1763700310000, SampleReservoirAndServed1763700350000],
 };

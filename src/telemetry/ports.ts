@@ -1,7 +1,7 @@
 import type { Digest } from '../kernel/index.js';
 import type { AdmittedEvent, ModelView } from './domain/admit.js';
 import type { DeadLetter, StoredDeadLetter } from './domain/dead-letter.js';
-import type { BadClass, Decoded, HalfEvent, LabelEvent, TelemetryEvent } from './domain/event.js';
+import type { BadClass, Decoded, HalfEvent, LabelEvent, TelemetryEvent, ServedEvent } from './domain/event.js';
 import type { LatencySummary } from './domain/latency-sketch.js';
 import type { LabelledAnswer, PairedAnswer, Sample, Snapshot } from './domain/observation.js';
 import type { Window } from './domain/window.js';
@@ -78,10 +78,12 @@ export interface IntakeBatch {
   /** Those of `events` whose raw input is to be kept. */
   readonly samples: readonly AdmittedEvent[];
   readonly labels: readonly LabelEvent[];
+  /** What data planes say they served; absent = nothing. */
+  readonly served?: readonly ServedEvent[];
   /** Requests and responses that are logged apart; joined in the batch's transaction. */
   readonly halves: readonly ReceivedHalf[];
   readonly dead: readonly DeadLetter[];
-  /** Views of every model that `events` and `labels` name. */
+  /** Views of every model that `events`, `labels` and `served` name. */
   readonly models: ReadonlyMap<string, ModelView>;
   readonly at: Date;
 }

@@ -1,8 +1,8 @@
 import { Global, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { Clock } from '../kernel/index.js';
+import { Clock, Ids } from '../kernel/index.js';
 import { ModelStore } from '../models/index.js';
 import { log } from '../platform/observability/index.js';
-import { AnswerSink } from '../serving/index.js';
+import { AnswerSink, ServedSink } from '../serving/index.js';
 import { EventsController } from './adapters/http/events.controller.js';
 import { LabelsController } from './adapters/http/labels.controller.js';
 import { TelemetryController } from './adapters/http/telemetry.controller.js';
@@ -29,6 +29,7 @@ import {
   TelemetryRetention,
   WindowStore,
 } from './ports.js';
+import { ServedReporter } from './served-reporter.js';
 import { telemetrySettings, type TelemetrySettings } from './settings.js';
 import { type IntakeObserver, TelemetryIntake } from './telemetry-intake.js';
 import { TelemetryRetentionReconciler } from './telemetry-retention.reconciler.js';
@@ -83,6 +84,11 @@ class MergedLatencySketches extends LatencySketches {
       ) => new LedgerLogIntake(ledger, new ModelViews(models, clock), foreign ?? null, clock, settings),
     },
     { provide: AnswerSink, useExisting: TelemetryIntake },
+    {
+      provide: ServedSink,
+      inject: [TelemetryIntake, Ids],
+      useFactory: (intake: TelemetryIntake, ids: Ids) => new ServedReporter(intake, ids),
+    },
     TelemetryRetentionReconciler,
   ],
   exports: [
@@ -95,6 +101,7 @@ class MergedLatencySketches extends LatencySketches {
     BatchLedger,
     DeadLetterStore,
     AnswerSink,
+    ServedSink,
   ],
 })
 export class TelemetryModule implements OnApplicationBootstrap, OnApplicationShutdown {

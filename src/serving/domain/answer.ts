@@ -11,8 +11,10 @@ export interface Answer {
   readonly latencyMs: number;
   /** null when it was answered; otherwise a short reason from a closed set (`runtime`, `timeout`, `overloaded`). */
   readonly error: string | null;
-  /** The raw input row, flattened in row-major order. */
+  /** The raw input row, flattened in row-major order; empty when it may not be kept. */
   readonly input: Float32Array;
+  /** false: whoever sent the request does not want its input to be kept. */
+  readonly keepInput?: boolean;
   /** By feature name. */
   readonly features: Readonly<Record<string, number>>;
   /** Class index (classification) or value (regression); null on error. */

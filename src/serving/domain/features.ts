@@ -1,4 +1,72 @@
-import { SUMMARY_FEATURES, type SummaryFeature } from '../../models/index.js';
+import { SUMMARY_FEATURES, type SummaryFeature, type TelemetrySettings } from '../../models/index.js';
+import { project, projectionSigns } from './projection.js';
+import { redactedColumns, withoutColumns } from './redact-row.js';
+
+/** The part of a model document that names features. */
+export type FeatureSpec = Pick<TelemetrySettings, 'features' | 'columns' | 'projection' | 'redact'>;
+
+/** Computes a row's features; made once a model, because the signs of a projection are worth keeping. */
+export type FeatureReader = (input: Float32Array) => Record<string, number>;
+
+const readers = new WeakMap<FeatureSpec, { readonly shape: string; readonly read: FeatureReader }>();
+
+/**
+ * All features that the model document names and that follow from the input row: summary features, `columns` (the value
+ * of that column; it goes before a summary feature of the same name), and `projection.<i>`. Names that only the sender can know are simply absent, and so is what the
+ * document redacts; the other features are computed with zeros in the redacted columns, so that none of them gives a
+ * redacted value away. Keep the same `spec` object for the same model: what can be computed once is kept with it.
+ *
+ * @param input one row, flattened in row-major order, all finite, not empty
+ * @param shape the input's contract; its first dimension is the batch
+ */
+export function featuresOf(input: Float32Array, shape: readonly number[], spec: FeatureSpec): Record<string, number> {
+  const key = shape.join();
+  let known = readers.get(spec);
+  if (known?.shape !== key) {
+    known = { shape: key, read: featureReader(shape, spec) };
+    readers.set(spec, known);
+  }
+  return known.read(input);
+}
+
+/** The same, made once for one model. */
+export function featureReader(shape: readonly number[], spec: FeatureSpec): FeatureReader {
+  const hidden = new Set(spec.redact);
+  const zeroed = redactedColumns(spec);
+  const wanted = spec.features.filter((name) => !hidden.has(name));
+  const columns = wanted.flatMap((name) => {
+    const place = spec.columns.indexOf(name);
+    return place < 0 ? [] : [{ name, place }];
+  });
+  const summaries = wanted.filter((name) => !spec.columns.includes(name) && isSummary(name));
+  const { names, signs } = signsOf(wanted, shape, spec);
+  return (raw) => {
+    const input = withoutColumns(raw, zeroed);
+    const features: Record<string, number> = summaries.length === 0 ? {} : { ...summarise(input, shape, summaries) };
+    for (const { name, place } of columns) if (place < input.length) features[name] = input[place]!;
+    for (let i = 0; i < signs.length; i += 1) features[names[i]!] = project(input, signs[i]!);
+    return features;
+  };
+}
+
+function signsOf(
+  wanted: readonly string[],
+  shape: readonly number[],
+  { projection }: FeatureSpec,
+): { names: string[]; signs: Int8Array[] } {
+  if (projection === null) return { names: [], signs: [] };
+  const all = Array.from({ length: projection.dimensions }, (_, i) => i);
+  const dimensions = all.filter((i) => wanted.includes(`projection.${i}`));
+  const length = shape.slice(1).reduce((product, size) => product * size, 1);
+  return {
+    names: dimensions.map((i) => `projection.${i}`),
+    signs: projectionSigns(projection, dimensions, length),
+  };
+}
+
+function isSummary(name: string): boolean {
+  return (SUMMARY_FEATURES as readonly string[]).includes(name);
+}
 
 /**
  * Scalars that stand for one input row.
@@ -15,13 +83,16 @@ export function summarise(
   shape: readonly number[],
   features: readonly string[],
 ): Partial<Record<SummaryFeature, number>> {
-  const moments = momentsOf(input);
   const summary: Partial<Record<SummaryFeature, number>> = {};
+  const needsMoments = features.some((name) => name !== 'gradientEnergy' && isSummary(name));
+  const moments = needsMoments ? momentsOf(input) : NO_MOMENTS;
   for (const feature of SUMMARY_FEATURES.filter((name) => features.includes(name))) {
     summary[feature] = feature === 'gradientEnergy' ? gradientEnergy(input, shape) : moments[feature];
   }
   return summary;
 }
+
+const NO_MOMENTS = { mean: 0, std: 0, min: 0, max: 0, zeroFraction: 0 };
 
 function momentsOf(input: Float32Array): Record<Exclude<SummaryFeature, 'gradientEnergy'>, number> {
   let sum = 0;

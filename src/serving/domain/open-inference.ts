@@ -30,6 +30,16 @@ export function readRequestId(body: unknown): string | null {
   return id;
 }
 
+/** Whether the input may be kept as a sample: `parameters.sample` of the request, true without it. @throws BadInferenceRequest */
+export function readSampling(body: unknown): boolean {
+  const { parameters } = asObject(body, 'The request body');
+  if (typeof parameters !== 'object' || parameters === null) return true;
+  const { sample } = parameters as { sample?: unknown };
+  if (sample === undefined || sample === null) return true;
+  if (typeof sample !== 'boolean') refuse('"parameters.sample" must be true or false.');
+  return sample;
+}
+
 /**
  * Reads the one input tensor of a request; its data may be flat or nested.
  * @throws BadInferenceRequest for a wrong name, datatype, shape, count, a value that is no finite number, or too many rows

@@ -30,7 +30,7 @@ export function aModel(name = 'digits', features: readonly SummaryFeature[] = ['
     task: { kind: 'classification', classes: 3 },
     input: { name: 'input', datatype: 'FP32', shape: [-1, 1, 4, 4] },
     output: { name: 'logits', datatype: 'FP32', shape: [-1, 3] },
-    telemetry: { features },
+    telemetry: { features, columns: [], projection: null, redact: [], sampling: true, windowSeconds: 10 },
   };
   return {
     id: name,

@@ -5,6 +5,7 @@ import { type Digest, NotFound } from '../../kernel/index.js';
 import { ArtifactStore, type Model, ModelStore } from '../../models/index.js';
 import type { Answer } from '../domain/answer.js';
 import type { Route } from '../domain/route.js';
+import type { ServedCount } from '../domain/served.js';
 import {
   AnswerSink,
   type EngineOutput,
@@ -13,6 +14,7 @@ import {
   InferenceEngine,
   RouteStore,
   type Runnable,
+  ServedSink,
 } from '../ports.js';
 import { digestOf } from './builders.js';
 
@@ -159,5 +161,17 @@ export class FakeEngine extends InferenceEngine {
   }
   async close(): Promise<void> {
     this.loaded.clear();
+  }
+}
+
+/** Remembers what it was told; `failure` is thrown once. */
+export class RecordingServedSink extends ServedSink {
+  readonly told: ServedCount[] = [];
+  failure: Error | null = null;
+  async report(counts: readonly ServedCount[]): Promise<void> {
+    const { failure } = this;
+    this.failure = null;
+    if (failure !== null) throw failure;
+    this.told.push(...counts);
   }
 }

@@ -1,9 +1,11 @@
-import type { Model } from '../../models/index.js';
-import { type Decoded, type InferenceEvent, bad } from './event.js';
+import type { Model, ModelSpec } from '../../models/index.js';
+import { type Decoded, type InferenceEvent, type ServedEvent, bad } from './event.js';
 
 /** What the engine needs to know of a model. */
 export interface ModelView {
   readonly name: string;
+  /** The document itself, for what is read from raw tensors. */
+  readonly spec: ModelSpec;
   /** Number of classes; null for regression. */
   readonly classes: number | null;
   /** Numbers in one input row. */
@@ -34,6 +36,7 @@ export function viewOf(model: Model): ModelView {
   const { task, input, telemetry, experiment } = model.spec;
   return {
     name: model.id,
+    spec: model.spec,
     classes: task.kind === 'classification' ? task.classes : null,
     inputLength: input.shape.slice(1).reduce((product, size) => product * size, 1),
     features: telemetry.features,
@@ -69,6 +72,23 @@ export function admit(event: InferenceEvent, view: ModelView | null, now: Date):
     },
   };
 }
+
+/** Checks what a data plane says it served. A count that is too old could not be told from a repetition any more. Total. */
+export function admitServed(event: ServedEvent, view: ModelView | null, now: Date): Decoded<ServedEvent> {
+  if (view === null) return bad('unknown-model', 'there is no such model');
+  const age = (now.getTime() - event.at.getTime()) / 1000;
+  if (age > view.keepSeconds) return bad('too-old', `at is more than ${view.keepSeconds} s ago`);
+  if (age < -MOST_AHEAD_SECONDS) return bad('contract', 'at is in the future');
+  if (!(event.seconds > 0 && event.seconds <= MOST_SERVED_SECONDS)) {
+    return bad('contract', `seconds must be more than 0 and at most ${MOST_SERVED_SECONDS}`);
+  }
+  return { ok: event };
+}
+
+/** Clocks of replicas differ. */
+const MOST_AHEAD_SECONDS = 300;
+/** Longest interval that one count may stand for. */
+const MOST_SERVED_SECONDS = 86_400;
 
 /** Inclusive start of the window of `seconds` that contains `at`; windows are aligned to 1970. */
 export function windowStart(at: Date, seconds: number): Date {

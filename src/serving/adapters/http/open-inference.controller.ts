@@ -89,12 +89,15 @@ export class OpenInferenceController {
   @HttpCode(200)
   @RequireRole('viewer')
   @TextBody(INFER_BODY_BYTES)
-  @Summary('Answers one or more rows. `x-ratchet-key` decides about the version; without it the request id does.')
+  @Summary(
+    'Answers one or more rows. `x-ratchet-key` decides about the version; without it the request id does. `x-ratchet-sample: false` keeps the input out of the sample.',
+  )
   @ApiBody({ schema: { type: 'object', required: ['inputs'], properties: inferBodyProperties() } })
   async infer(
     @Param('model') model: string,
     @Body() body: unknown,
     @Headers('x-ratchet-key') key: string | undefined,
+    @Headers('x-ratchet-sample') sample: string | undefined,
     @Headers('inference-header-content-length') binary: string | undefined,
     @Res({ passthrough: true }) reply: FastifyReply,
   ): Promise<InferenceReply> {
@@ -102,7 +105,10 @@ export class OpenInferenceController {
     if (key !== undefined && (key === '' || key.length > MAX_KEY_LENGTH)) {
       throw new BadInferenceRequest(`"x-ratchet-key" must have 1 to ${MAX_KEY_LENGTH} characters.`);
     }
-    const answered = await this.gateway.infer(model, decode(body), key ?? null);
+    if (sample !== undefined && sample !== 'true' && sample !== 'false') {
+      throw new BadInferenceRequest('"x-ratchet-sample" must be true or false.');
+    }
+    const answered = await this.gateway.infer(model, decode(body), key ?? null, sample !== 'false');
     // `close` comes after the last byte was handed over, and also when the client went away before.
     reply.raw.once('close', answered.settle);
     return answered.reply;
@@ -144,7 +150,10 @@ function inferBodyProperties() {
   };
   return {
     id: { type: 'string', maxLength: 256 },
-    parameters: { type: 'object' },
+    parameters: {
+      type: 'object',
+      properties: { sample: { type: 'boolean', description: 'false: the input is not kept.' } },
+    },
     inputs: { type: 'array', items: tensor, minItems: 1, maxItems: 1 },
     outputs: { type: 'array', items: { type: 'object', properties: { name: { type: 'string' } } } },
   };

@@ -11,6 +11,7 @@ import { Gateway, type InferenceReply } from '../../gateway.js';
 import { Mirror } from '../../mirror.js';
 import { RouteSync } from '../../route-sync.js';
 import { RouteTable } from '../../route-table.js';
+import { ServedCounter } from '../../served-counter.js';
 import {
   aModel,
   aRequest,
@@ -52,7 +53,16 @@ const sync = new RouteSync({
   observer: silent,
 });
 const mirror = new Mirror(background, sink, 100);
-const gateway = new Gateway({ table, engine: serving, mirror, sink, clock, ids: new CountingIds(), maxRows: 8 });
+const gateway = new Gateway({
+  table,
+  engine: serving,
+  mirror,
+  sink,
+  counter: new ServedCounter(clock),
+  clock,
+  ids: new CountingIds(),
+  maxRows: 8,
+});
 
 @Module({
   controllers: [OpenInferenceController],
@@ -247,7 +257,16 @@ describe('the Open Inference Protocol', () => {
 
   it('answers 429 with Retry-After when too many wait, and recovers', async () => {
     const narrow = new OnnxEngine(artifacts, { ...options, threads: 1, queueLimit: 1 });
-    const crowded = new Gateway({ table, engine: narrow, mirror, sink, clock, ids: new CountingIds(), maxRows: 8 });
+    const crowded = new Gateway({
+      table,
+      engine: narrow,
+      mirror,
+      sink,
+      counter: new ServedCounter(clock),
+      clock,
+      ids: new CountingIds(),
+      maxRows: 8,
+    });
     const original = gateway.infer.bind(gateway);
     gateway.infer = crowded.infer.bind(crowded);
     try {

@@ -12,6 +12,7 @@ import { loadProfiles, saveProfiles } from './feature-profiles.js';
 import { insertAnswers } from './insert-answers.js';
 import { advanceOffset, claimSource, lockModels } from './intake-offsets.js';
 import { insertDeadLetters } from './postgres-dead-letter-store.js';
+import { storeServed } from './store-served.js';
 import { addToWindows } from './window-rows.js';
 import { writeSamples } from './write-samples.js';
 
@@ -45,9 +46,11 @@ export class PostgresBatchLedger extends BatchLedger {
     await lockModels(this.db, [
       ...batch.events.map(({ event }) => event.model),
       ...batch.labels.map(({ model }) => model),
+      ...(batch.served ?? []).map(({ model }) => model),
     ]);
     const counted = [...(await insertAnswers(this.db, first)), ...(await insertAnswers(this.db, retries))];
     const byModel = groupByModel(counted, ({ event }) => event.model);
+    const servedByModel = groupByModel(batch.served ?? [], ({ model }) => model);
     const labelsByModel = groupByModel(batch.labels, ({ model }) => model);
     const fresh = new Set(counted.map(({ event }) => identity(event)));
     const samplesByModel = groupByModel(
@@ -63,6 +66,7 @@ export class PostgresBatchLedger extends BatchLedger {
     for (const view of batch.models.values()) {
       const events = byModel.get(view.name) ?? [];
       await this.count(view, events);
+      await storeServed(this.db, view, servedByModel.get(view.name) ?? []);
       sampled += await writeSamples(this.db, view, samplesByModel.get(view.name) ?? [], batch.at);
       const answered = events.filter(({ event }) => event.prediction !== null).map(({ event }) => event.requestId);
       const waiting = await takePending(this.db, view.name, answered);
