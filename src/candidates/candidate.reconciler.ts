@@ -12,6 +12,7 @@ import { log } from '../platform/observability/index.js';
 import type { SampleStore } from '../telemetry/index.js';
 import type { TriggerOutcomes } from '../triggers/index.js';
 import { CANDIDATE_KIND } from './candidate-intake.js';
+import { achievementOf } from './domain/achievement.js';
 import { advanceCandidate, type CandidateObservation } from './domain/advance-candidate.js';
 import { type Candidate, CandidateAccepted, CandidateRefused, type CandidateStatus } from './domain/candidate.js';
 import { EvaluationUnavailable } from './domain/errors.js';
@@ -120,7 +121,8 @@ export class CandidateReconciler implements Reconciler {
     if (status.phase === 'Refused') {
       await facts.publish(CandidateRefused, { candidate: id, model, reasons: status.reasons });
       const last = siblings.every((other) => other.id === id || other.status.phase === 'Refused');
-      if (spec.trigger !== null && last) await outcomes.resolve(spec.trigger, 'refused', status.reasons.join('; '));
+      if (spec.trigger !== null && last)
+        await outcomes.resolve(spec.trigger, 'refused', status.reasons.join('; '), achievementOf(saved, 'candidates'));
     }
     return saved;
   }

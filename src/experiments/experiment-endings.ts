@@ -2,7 +2,7 @@ import type { FactBus, UnitOfWork } from '../kernel/index.js';
 import type { ChangeLock } from '../models/index.js';
 import type { RouteStore } from '../serving/index.js';
 import type { TriggerOutcomes } from '../triggers/index.js';
-import type { CandidateStore } from '../candidates/index.js';
+import { achievementOf, type CandidateStore } from '../candidates/index.js';
 import { type Experiment, ExperimentConcluded, type ExperimentStatus } from './domain/experiment.js';
 import type { ExperimentStore } from './ports.js';
 
@@ -33,8 +33,10 @@ export class ExperimentEndings {
       // A PASS keeps the lock: the rollout goes on under it.
       if (verdict === 'PASS') return saved;
       await lock.release(model, spec.candidate);
-      const { trigger } = (await candidates.require(spec.candidate)).spec;
-      if (trigger !== null) await outcomes.resolve(trigger, OUTCOME[verdict], reason);
+      const candidate = await candidates.require(spec.candidate);
+      const { trigger } = candidate.spec;
+      const achieved = achievementOf(candidate, 'experiments');
+      if (trigger !== null) await outcomes.resolve(trigger, OUTCOME[verdict], reason, achieved);
       return saved;
     });
   }

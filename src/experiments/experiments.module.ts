@@ -8,7 +8,7 @@ import { RouteStore, Scorer } from '../serving/index.js';
 import { RoutesModule } from '../serving/routes.module.js';
 import { AnswerLedger, SampleStore } from '../telemetry/index.js';
 import { TelemetryModule } from '../telemetry/telemetry.module.js';
-import { TriggerOutcomes } from '../triggers/index.js';
+import { OpenChanges, TriggerOutcomes } from '../triggers/index.js';
 import { TriggersModule } from '../triggers/triggers.module.js';
 import { ExperimentsController } from './adapters/http/experiments.controller.js';
 import { PostgresExperimentStore } from './adapters/postgres/experiment-store.js';
@@ -97,10 +97,16 @@ export class ExperimentsModule implements OnModuleInit, OnApplicationBootstrap {
     private readonly intake: ExperimentIntake,
     private readonly reconciler: ExperimentReconciler,
     private readonly experiments: ExperimentStore,
+    private readonly changes: OpenChanges,
   ) {}
 
   onModuleInit(): void {
     this.queue.register(this.reconciler);
+    this.changes.register(async (model) =>
+      (await this.experiments.listUnfinished())
+        .filter((experiment) => experiment.model === model)
+        .map(({ id, status }) => ({ kind: 'experiment', id, phase: status.phase })),
+    );
     this.facts.subscribe(CandidateAccepted, 'experiments', (fact) => this.intake.open(fact.data.candidate));
   }
 

@@ -19,7 +19,7 @@ export class JobEndings {
     const { trigger } = job.spec;
     await this.unitOfWork.run(async () => {
       await this.jobs.save({ ...job, status });
-      await this.outcomes.charge?.(trigger, status.runnerSeconds);
+      await this.outcomes.charge?.(trigger, status.runnerSeconds, status.runnerSeconds * (job.spec.gpus ?? 0));
       if (status.phase === 'Succeeded') {
         await this.facts.publish(JobSucceeded, { job: id, model, trigger });
       } else if (status.phase === 'Failed') {

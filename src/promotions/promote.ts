@@ -7,7 +7,7 @@ import {
   type UnitOfWork,
   withStatus,
 } from '../kernel/index.js';
-import type { CandidateStore } from '../candidates/index.js';
+import { achievementOf, type CandidateStore } from '../candidates/index.js';
 import type { ArtifactStore, ChampionHistory, ChangeLock } from '../models/index.js';
 import type { RolloutEndings } from '../rollouts/index.js';
 import type { RouteStore } from '../serving/index.js';
@@ -96,7 +96,8 @@ export class PromotionEndings {
     await this.serve(promotion, at, profileOf(candidate.status.evaluation));
     const reason = `Promoted by ${by.name}: ${by.reason}`;
     await records.keep(spec.candidate, { outcome: 'promoted', decidedBy: 'promotions', reason, promotion: saved });
-    if (spec.trigger !== null) await outcomes.resolve(spec.trigger, 'promoted', reason);
+    if (spec.trigger !== null)
+      await outcomes.resolve(spec.trigger, 'promoted', reason, achievementOf(candidate, 'promotions', id));
     await audit.append(this.entry('promote', promotion, by));
     await facts.publish(Promoted, { promotion: id, model });
     return saved;

@@ -10,7 +10,7 @@ import {
 import type { ChampionHistory, ChangeLock } from '../models/index.js';
 import { log } from '../platform/observability/index.js';
 import type { TriggerOutcomes } from '../triggers/index.js';
-import type { CandidateStore } from '../candidates/index.js';
+import { achievementOf, type CandidateStore } from '../candidates/index.js';
 import {
   advanceRollout,
   gatesToRead,
@@ -112,9 +112,11 @@ export class RolloutReconciler implements Reconciler {
     const { phase: outcome, reason } = status;
     const { candidates, lock, outcomes, facts } = this.ports;
     const { candidate } = rollout.spec;
-    const { trigger } = (await candidates.require(candidate)).spec;
+    const tried = await candidates.require(candidate);
+    const { trigger } = tried.spec;
     await lock.release(rollout.model, candidate);
-    if (trigger !== null) await outcomes.resolve(trigger, isCharged(status) ? 'refused' : 'failed', reason);
+    const ending = isCharged(status) ? 'refused' : 'failed';
+    if (trigger !== null) await outcomes.resolve(trigger, ending, reason, achievementOf(tried, 'rollouts'));
     await facts.publish(RolloutFailed, { rollout: rollout.id, candidate, model: rollout.model, outcome, reason });
   }
 

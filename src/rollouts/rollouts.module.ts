@@ -8,7 +8,7 @@ import { ChampionHistory, ChangeLock, ModelStore } from '../models/index.js';
 import { ModelsModule } from '../models/models.module.js';
 import { RoutesModule } from '../serving/routes.module.js';
 import { TelemetryModule } from '../telemetry/telemetry.module.js';
-import { TriggerOutcomes } from '../triggers/index.js';
+import { OpenChanges, TriggerOutcomes } from '../triggers/index.js';
 import { TriggersModule } from '../triggers/triggers.module.js';
 import { BuiltinTrafficRouter } from './adapters/builtin/builtin-traffic-router.js';
 import { RolloutsController } from './adapters/http/rollouts.controller.js';
@@ -88,10 +88,16 @@ export class RolloutsModule implements OnModuleInit, OnApplicationBootstrap {
     private readonly intake: RolloutIntake,
     private readonly reconciler: RolloutReconciler,
     private readonly rollouts: RolloutStore,
+    private readonly changes: OpenChanges,
   ) {}
 
   onModuleInit(): void {
     this.queue.register(this.reconciler);
+    this.changes.register(async (model) =>
+      (await this.rollouts.listUnfinished())
+        .filter((rollout) => rollout.model === model)
+        .map(({ id, status }) => ({ kind: 'rollout', id, phase: status.phase })),
+    );
     this.facts.subscribe(ExperimentConcluded, 'rollouts', async ({ data }) => {
       if (data.verdict === 'PASS') await this.intake.fromExperiment(data.experiment);
     });

@@ -1,2 +1,5 @@
+export * from './domain/remedy.js';
 export * from './domain/trigger.js';
+export type { OpenChange } from './domain/obstacles.js';
+export { OpenChanges } from './open-changes.js';
 export * from './ports.js';

@@ -1,4 +1,6 @@
-import type { Trigger, TriggerDecision, TriggerOutcome } from './domain/trigger.js';
+import type { RemedyOutcome } from './domain/remedy-outcome.js';
+import type { TriggerCharge } from './domain/trigger-budget.js';
+import type { Achievement, Trigger, TriggerDecision, TriggerOutcome } from './domain/trigger.js';
 
 export abstract class TriggerStore {
   abstract find(id: string): Promise<Trigger | null>;
@@ -13,21 +15,32 @@ export abstract class TriggerStore {
 
 /** How a stage downstream tells what became of a trigger. */
 export abstract class TriggerOutcomes {
-  /** Resolves an open trigger and publishes `TriggerResolved`; no-op when it is resolved already. Joins the unit of work. */
-  abstract resolve(trigger: string, outcome: TriggerOutcome, detail: string): Promise<void>;
   /**
-   * States how much runner time the trigger has used so far, all attempts together; the daily budget counts it.
-   * Idempotent: the largest figure stays. Joins the unit of work.
+   * Resolves an open trigger and publishes `TriggerResolved`; no-op when it is resolved already. `achieved` links it to
+   * the candidate and its figures, which the choice of later remedies learns from. Joins the unit of work.
    */
-  charge?(trigger: string, runnerSeconds: number): Promise<void>;
+  abstract resolve(trigger: string, outcome: TriggerOutcome, detail: string, achieved?: Achievement): Promise<void>;
+  /**
+   * States how much runner time, and GPU time (seconds times GPUs), the trigger has used so far, all attempts together;
+   * the daily budgets count them. Idempotent: the largest figures stay. Joins the unit of work.
+   */
+  charge?(trigger: string, runnerSeconds: number, gpuSeconds: number): Promise<void>;
 }
 
-/** Runner time by trigger, and the lock under which triggers of a model are opened. */
+/** Runner and GPU time by trigger, and the lock under which triggers of a model are opened. */
 export abstract class TriggerLedger {
   /** Until the unit of work ends nobody else opens a trigger of this model. Throws outside a unit of work. */
   abstract exclusively(model: string): Promise<void>;
-  /** The largest figure of a trigger stays. */
-  abstract charge(trigger: string, model: string, runnerSeconds: number, at: Date): Promise<void>;
-  /** Seconds of triggers that were charged at or after `since`. */
-  abstract spent(model: string, since: Date): Promise<number>;
+  /** The largest figures of a trigger stay. */
+  abstract charge(model: string, charge: TriggerCharge): Promise<void>;
+  /** Charges of a model at or after `since`, oldest first. */
+  abstract charges(model: string, since: Date): Promise<TriggerCharge[]>;
+  /** What one trigger was charged with, or null. */
+  abstract chargeOf(trigger: string): Promise<TriggerCharge | null>;
+}
+
+/** How remedies ended, over all models of this installation. */
+export abstract class OutcomeHistory {
+  /** Outcomes at or after `since`, newest first, at most 5,000; triggers that were cancelled are none. */
+  abstract list(since: Date): Promise<RemedyOutcome[]>;
 }

@@ -2,7 +2,8 @@ import type { Actor, AuditLog, Clock, FactBus, UnitOfWork } from '../kernel/inde
 import type { ChampionPeriod, ChangeLock, ChampionHistory } from '../models/index.js';
 import { ModelIsChanging, NothingServes, TriggerStillOpen } from './domain/errors.js';
 import { nextTriggerId } from './domain/trigger-policy.js';
-import { type RecipeName, type Trigger, type TriggerSpec, TriggerOpened } from './domain/trigger.js';
+import { nameOfRemedy, type RemedyName, remedyAt } from './domain/remedy.js';
+import { type Trigger, type TriggerSpec, TriggerOpened } from './domain/trigger.js';
 import { openedTotal } from './metrics.js';
 import type { TriggerLedger, TriggerStore } from './ports.js';
 
@@ -24,18 +25,11 @@ export class TriggerDesk {
   ) {}
 
   /** Opens what policy decided, with the decision, all or nothing; null when another one is open by now. */
-  async open(model: string, spec: TriggerSpec): Promise<Trigger | null> {
+  async open(model: string, spec: TriggerSpec, row: string | null): Promise<Trigger | null> {
     const opened = await this.ports.unitOfWork.run(async () => {
       if ((await this.openOne(model)) !== null) return null;
       const trigger = await this.insert(model, spec, SYSTEM);
-      await this.ports.triggers.recordDecision({
-        model,
-        at: trigger.createdAt,
-        action: 'open',
-        cause: spec.cause,
-        reasons: spec.reasons,
-        trigger: trigger.id,
-      });
+      await this.record(trigger, row);
       return trigger;
     });
     if (opened !== null) count(opened);
@@ -43,10 +37,11 @@ export class TriggerDesk {
   }
 
   /**
-   * Opens a trigger because a person wants it, whatever the monitors say; cool-down and budget do not hold it.
+   * Opens a trigger because a person wants it, whatever the monitors say; cool-down, quiet hours and budgets do
+   * not hold it.
    * @throws NothingServes @throws TriggerStillOpen @throws ModelIsChanging
    */
-  async openByHand(model: string, wish: { reason: string; recipe: RecipeName }, actor: Actor): Promise<Trigger> {
+  async openByHand(model: string, wish: { reason: string; remedy: RemedyName }, actor: Actor): Promise<Trigger> {
     const period = await this.ports.history.current(model);
     if (period === null) throw new NothingServes(model);
     const opened = await this.ports.unitOfWork.run(async () => {
@@ -55,13 +50,19 @@ export class TriggerDesk {
       const holder = await this.ports.lock.holder(model);
       if (holder !== null) throw new ModelIsChanging(model, holder);
       const trigger = await this.insert(model, manual(period, wish, actor), actor);
-      const { cause, reasons } = trigger.spec;
-      const decision = { model, at: trigger.createdAt, action: 'open', cause, reasons, trigger: trigger.id } as const;
-      await this.ports.triggers.recordDecision(decision);
+      await this.record(trigger, null);
       return trigger;
     });
     count(opened);
     return opened;
+  }
+
+  private async record({ id, model, spec, createdAt }: Trigger, row: string | null): Promise<void> {
+    const { cause, reasons } = spec;
+    await this.ports.triggers.recordDecision({
+      ...{ model, at: createdAt, action: 'open', cause, row, reasons },
+      ...{ until: null, evidence: null, trigger: id },
+    });
   }
 
   private async openOne(model: string): Promise<Trigger | null> {
@@ -88,16 +89,16 @@ export class TriggerDesk {
       action: 'triggers.open',
       subject: `trigger/${id}`,
       reason: spec.reasons.join(' '),
-      detail: { cause: spec.cause, recipe: spec.remedy.recipe, rung: spec.remedy.rung },
+      detail: { cause: spec.cause, remedy: nameOfRemedy(spec.remedy), rung: spec.remedy.rung },
     });
     return trigger;
   }
 }
 
-function manual(period: ChampionPeriod, wish: { reason: string; recipe: RecipeName }, actor: Actor): TriggerSpec {
+function manual(period: ChampionPeriod, wish: { reason: string; remedy: RemedyName }, actor: Actor): TriggerSpec {
   return {
     cause: 'manual',
-    remedy: { recipe: wish.recipe, rung: 0, parameters: {} },
+    remedy: remedyAt(wish.remedy, 0),
     champion: period.champion,
     reference: period.reference,
     reasons: [`${actor.name} asked for it: ${wish.reason}`],

@@ -1,5 +1,5 @@
 import { type AuditLog, type Clock, type FactBus, type UnitOfWork, withStatus } from '../kernel/index.js';
-import { type TriggerOutcome, TriggerResolved } from './domain/trigger.js';
+import { type Achievement, type TriggerOutcome, TriggerResolved } from './domain/trigger.js';
 import { resolvedTotal } from './metrics.js';
 import { type TriggerLedger, TriggerOutcomes, type TriggerStore } from './ports.js';
 
@@ -18,12 +18,13 @@ export class TriggerEndings extends TriggerOutcomes {
     super();
   }
 
-  override async resolve(id: string, outcome: TriggerOutcome, detail: string): Promise<void> {
+  override async resolve(id: string, outcome: TriggerOutcome, detail: string, achieved?: Achievement): Promise<void> {
     const { triggers, unitOfWork, facts, audit, clock } = this.ports;
     const resolved = await unitOfWork.run(async () => {
       const trigger = await triggers.require(id);
       if (trigger.status.phase !== 'Open') return null;
-      await triggers.save(withStatus(trigger, { phase: 'Resolved', outcome, detail, at: clock.now() }));
+      const status = { phase: 'Resolved', outcome, detail, at: clock.now(), ...(achieved && { achieved }) } as const;
+      await triggers.save(withStatus(trigger, status));
       await facts.publish(TriggerResolved, { trigger: id, model: trigger.model, outcome });
       await audit.append({
         actor: 'system:triggers',
@@ -31,16 +32,16 @@ export class TriggerEndings extends TriggerOutcomes {
         action: 'triggers.resolve',
         subject: `trigger/${id}`,
         reason: detail,
-        detail: { outcome },
+        detail: { outcome, candidate: achieved?.candidate ?? null },
       });
       return trigger;
     });
     if (resolved !== null) resolvedTotal.inc({ model: resolved.model, cause: resolved.spec.cause, outcome });
   }
 
-  override async charge(id: string, runnerSeconds: number): Promise<void> {
+  override async charge(id: string, runnerSeconds: number, gpuSeconds: number): Promise<void> {
     const { triggers, ledger, clock } = this.ports;
     const { model } = await triggers.require(id);
-    await ledger.charge(id, model, runnerSeconds, clock.now());
+    await ledger.charge(model, { trigger: id, runnerSeconds, gpuSeconds, at: clock.now() });
   }
 }

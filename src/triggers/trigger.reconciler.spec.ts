@@ -3,11 +3,26 @@ import fc from 'fast-check';
 import { FakeClock, ImmediateUnitOfWork, RecordingAuditLog, RecordingFactBus } from '../kernel/testing/index.js';
 import { FakeChampionHistory, FakeChangeLock, FakeModelStore, someSpec } from '../models/testing/index.js';
 import { type FindingState, MONITORS } from '../monitors/index.js';
-import { FakeFindingStore, FakeRescoreLedger, FakeSampleStore } from '../monitors/testing/index.js';
+import {
+  FakeEvidenceRequests,
+  FakeFindingStore,
+  FakeRescoreLedger,
+  FakeSampleStore,
+} from '../monitors/testing/index.js';
 import { ModelIsChanging, NothingServes, TriggerStillOpen } from './domain/errors.js';
 import { TRIGGER_OUTCOMES, TriggerOpened, TriggerResolved } from './domain/trigger.js';
 import { SituationReader } from './situation-reader.js';
-import { aFinding, CHAMPION, FakeTriggerLedger, FakeTriggerStore, REFERENCE } from './testing/index.js';
+import { OpenChanges } from './open-changes.js';
+import { RemedyBook } from './remedy-book.js';
+import {
+  aFinding,
+  CHAMPION,
+  FakeOutcomeHistory,
+  FakeTriggerLedger,
+  FakeTriggerStore,
+  REFERENCE,
+} from './testing/index.js';
+import { StandingReader } from './trigger-standing.js';
 import { TriggerDesk } from './trigger-desk.js';
 import { TriggerEndings } from './trigger-endings.js';
 import { TriggerReconciler } from './trigger.reconciler.js';
@@ -29,9 +44,15 @@ async function world(champion = CHAMPION) {
   const ledger = new FakeTriggerLedger();
   const desk = new TriggerDesk({ triggers, ledger, history, lock, unitOfWork, facts, audit, clock });
   const endings = new TriggerEndings({ triggers, ledger, unitOfWork, facts, audit, clock });
-  const situations = new SituationReader({ findings, rescores, samples, lock, triggers, ledger });
-  const catalog = { models, history, triggers };
-  const reconciler = new TriggerReconciler(catalog, situations, desk, unitOfWork, clock, { passMs: 1_000 });
+  const evidence = new FakeEvidenceRequests(clock);
+  const changes = new OpenChanges();
+  const book = new RemedyBook(new FakeOutcomeHistory(triggers, ledger), clock);
+  const situations = new SituationReader({
+    ...{ findings, rescores, evidence, samples, lock, changes, triggers, ledger, book },
+  });
+  const ports = { models, history, triggers, evidence, unitOfWork, clock };
+  const reconciler = new TriggerReconciler(ports, situations, book, desk, { passMs: 1_000 });
+  const standing = new StandingReader({ triggers, ledger, lock, changes, clock });
   const spec = someSpec();
   await models.save({
     id: 'digits',
@@ -69,6 +90,10 @@ async function world(champion = CHAMPION) {
     desk,
     endings,
     reconciler,
+    evidence,
+    changes,
+    book,
+    standing,
     add,
   };
 }
@@ -154,9 +179,9 @@ describe('the trigger reconciler', () => {
 
   it('stops at the budget that the stages downstream have charged, and goes on a day later', async () => {
     w.add(20);
-    await w.desk.openByHand('digits', { reason: 'try', recipe: 'quantize-static' }, ANNA);
-    await w.endings.charge('digits-t1', 4_000);
-    await w.endings.charge('digits-t1', 3_999);
+    await w.desk.openByHand('digits', { reason: 'try', remedy: 'quantize-static' }, ANNA);
+    await w.endings.charge('digits-t1', 4_000, 0);
+    await w.endings.charge('digits-t1', 3_999, 0);
     await w.endings.resolve('digits-t1', 'refused', 'no better');
     w.clock.advance(3_600_000);
     await w.findings.save(aFinding('latency', 'alarm', { observedAt: w.clock.now() }));
@@ -171,7 +196,7 @@ describe('the trigger reconciler', () => {
 describe('triggers by hand', () => {
   it('open at once, one at a time, and not while something changes', async () => {
     const w = await world();
-    const wish = { reason: 'the night was slow', recipe: 'quantize-static' } as const;
+    const wish = { reason: 'the night was slow', remedy: 'quantize-static' } as const;
     const trigger = await w.desk.openByHand('digits', wish, ANNA);
     expect(trigger).toMatchObject({ id: 'digits-t1', spec: { cause: 'manual', freshSince: null } });
     expect(w.audit.entries[0]).toMatchObject({ actor: 'anna', role: 'operator' });
@@ -186,7 +211,7 @@ describe('triggers by hand', () => {
 describe('outcomes', () => {
   it('resolve a trigger once and tell of it once', async () => {
     const w = await world();
-    await w.desk.openByHand('digits', { reason: 'x', recipe: 'quantize-static' }, ANNA);
+    await w.desk.openByHand('digits', { reason: 'x', remedy: 'quantize-static' }, ANNA);
     await w.endings.resolve('digits-t1', 'refused', 'too slow');
     await w.endings.resolve('digits-t1', 'promoted', 'late');
     expect((await w.triggers.require('digits-t1')).status).toMatchObject({ phase: 'Resolved', outcome: 'refused' });

@@ -1,12 +1,15 @@
 import type { Clock, ReconcileResult, Reconciler, UnitOfWork } from '../kernel/index.js';
-import type { ChampionHistory, ModelStore } from '../models/index.js';
+import type { ChampionHistory, Model, ModelStore } from '../models/index.js';
+import type { EvidenceRequests } from '../monitors/index.js';
 import { log } from '../platform/observability/index.js';
-import { decide, sameDecision } from './domain/trigger-policy.js';
+import { budgetState } from './domain/trigger-budget.js';
+import { decide, type PolicyInput, type Proposal, sameDecision } from './domain/trigger-policy.js';
 import type { TriggerDecision } from './domain/trigger.js';
-import { decisionsTotal, openTriggers, spentSeconds } from './metrics.js';
+import { budgetLeftSeconds, decisionsTotal, evidenceRequestsTotal, openTriggers, spentSeconds } from './metrics.js';
 import type { TriggerStore } from './ports.js';
+import type { RemedyBook } from './remedy-book.js';
 import type { TriggersSettings } from './settings.js';
-import type { SituationReader } from './situation-reader.js';
+import type { Reading, SituationReader } from './situation-reader.js';
 import type { TriggerDesk } from './trigger-desk.js';
 
 export const TRIGGER_KIND = 'trigger';
@@ -16,51 +19,76 @@ export class TriggerReconciler implements Reconciler {
   readonly kind = TRIGGER_KIND;
 
   constructor(
-    private readonly catalog: {
+    private readonly ports: {
       readonly models: ModelStore;
       readonly history: ChampionHistory;
       readonly triggers: TriggerStore;
+      readonly evidence: EvidenceRequests;
+      readonly unitOfWork: UnitOfWork;
+      readonly clock: Clock;
     },
     private readonly situations: SituationReader,
+    private readonly book: RemedyBook,
     private readonly desk: TriggerDesk,
-    private readonly unitOfWork: UnitOfWork,
-    private readonly clock: Clock,
     private readonly settings: TriggersSettings,
   ) {}
 
   async reconcile(key: string): Promise<ReconcileResult> {
-    const model = await this.catalog.models.find(key);
+    const { models, history, clock } = this.ports;
+    const model = await models.find(key);
     if (model === null) return {};
     const again = { requeueAfterMs: this.settings.passMs };
-    const period = await this.catalog.history.current(key);
+    const period = await history.current(key);
     if (period === null) return again;
-    const now = this.clock.now();
-    const { attribution, input } = await this.situations.read(model, period, now);
-    const proposal = decide(attribution, input);
-    spentSeconds.set({ model: key }, input.spentSeconds);
-    if (proposal.spec !== null) {
-      const opened = await this.desk.open(key, proposal.spec);
-      if (opened !== null) this.tell({ model: key, at: now, ...proposal, trigger: opened.id });
+    const now = clock.now();
+    const reading = await this.situations.read(model, period, now);
+    const proposal = decide(reading.attribution, reading.input);
+    await this.show(model, reading.input);
+    const { spec, ...said } = proposal;
+    if (spec !== null) {
+      const opened = await this.desk.open(key, spec, proposal.row);
+      if (opened !== null) this.tell({ model: key, at: now, ...said, evidence: null, trigger: opened.id });
     } else {
-      const open = input.triggers.find((trigger) => trigger.status.phase === 'Open');
-      const { action, cause, reasons } = proposal;
-      await this.record({ model: key, at: now, action, cause, reasons, trigger: open?.id ?? null });
-      openTriggers.set({ model: key }, open === undefined ? 0 : 1);
+      await this.hold(key, reading, said, now);
     }
     return again;
   }
 
-  /** Kept only when it says something else than the decision before. */
-  private async record(decision: TriggerDecision): Promise<void> {
-    const [last] = await this.catalog.triggers.decisions(decision.model, 1);
-    if (last !== undefined && sameDecision(last, decision)) return;
-    await this.unitOfWork.run(() => this.catalog.triggers.recordDecision(decision));
+  /** Nothing is opened: says why, and asks for more evidence where that may tell. Kept only when it says something new. */
+  private async hold(
+    model: string,
+    { input, evidence }: Reading,
+    said: Omit<Proposal, 'spec'>,
+    now: Date,
+  ): Promise<void> {
+    const open = input.triggers.find((trigger) => trigger.status.phase === 'Open');
+    const wish = open === undefined ? evidence.wish : null;
+    const reasons = open === undefined && evidence.reason !== null ? [...said.reasons, evidence.reason] : said.reasons;
+    const asked = wish === null ? null : { samples: wish.samples, until: wish.until };
+    const decision = { model, at: now, ...said, reasons, evidence: asked, trigger: open?.id ?? null };
+    openTriggers.set({ model }, open === undefined ? 0 : 1);
+    const [last] = await this.ports.triggers.decisions(model, 1);
+    if (wish === null && last !== undefined && sameDecision(last, decision)) return;
+    await this.ports.unitOfWork.run(async () => {
+      await this.ports.triggers.recordDecision(decision);
+      if (wish !== null) await this.ports.evidence.request(model, wish);
+    });
+    if (wish !== null) evidenceRequestsTotal.inc({ model, row: decision.row ?? 'by-hand' });
     this.tell(decision);
   }
 
-  private tell({ model, action, cause, reasons, trigger }: TriggerDecision): void {
-    decisionsTotal.inc({ model, action, cause });
+  private async show(model: Model, { charges, now, policy }: PolicyInput): Promise<void> {
+    const runner = budgetState(charges, 'runnerSeconds', policy.runnerSecondsPerDay, now);
+    const gpu = budgetState(charges, 'gpuSeconds', policy.gpuSecondsPerDay, now);
+    spentSeconds.set({ model: model.id }, runner.spentSeconds);
+    budgetLeftSeconds.set({ model: model.id, kind: 'runner' }, runner.leftSeconds);
+    budgetLeftSeconds.set({ model: model.id, kind: 'gpu' }, gpu.leftSeconds);
+    await this.book.show(model);
+  }
+
+  private tell({ model, action, cause, row, reasons, trigger }: TriggerDecision): void {
+    decisionsTotal.inc({ model, action, cause, row: row ?? 'by-hand' });
     if (action === 'open') openTriggers.set({ model }, 1);
-    log.info({ model, action, cause, reasons, trigger }, 'trigger decision');
+    log.info({ model, action, cause, row, reasons, trigger }, 'trigger decision');
   }
 }

@@ -2,19 +2,23 @@ import { Module, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/
 import { AuditLog, Clock, FactBus, UnitOfWork, WorkQueue } from '../kernel/index.js';
 import { ChampionChanged, ChampionHistory, ChangeLock, ModelApplied, ModelStore } from '../models/index.js';
 import { ModelsModule } from '../models/models.module.js';
-import { FindingChanged, FindingStore, RescoreLedger } from '../monitors/index.js';
+import { EvidenceRequests, FindingChanged, FindingStore, RescoreLedger } from '../monitors/index.js';
 import { MonitorsModule } from '../monitors/monitors.module.js';
 import { SampleStore } from '../telemetry/index.js';
 import { TelemetryModule } from '../telemetry/telemetry.module.js';
 import { TriggersController } from './adapters/http/triggers.controller.js';
+import { PostgresOutcomeHistory } from './adapters/postgres/postgres-outcome-history.js';
 import { PostgresTriggerLedger } from './adapters/postgres/postgres-trigger-ledger.js';
 import { PostgresTriggerStore } from './adapters/postgres/postgres-trigger-store.js';
 import { TriggerResolved } from './domain/trigger.js';
-import { TriggerLedger, TriggerOutcomes, TriggerStore } from './ports.js';
+import { OpenChanges } from './open-changes.js';
+import { OutcomeHistory, TriggerLedger, TriggerOutcomes, TriggerStore } from './ports.js';
+import { RemedyBook } from './remedy-book.js';
 import { triggersSettings, type TriggersSettings } from './settings.js';
 import { SituationReader } from './situation-reader.js';
 import { TriggerDesk } from './trigger-desk.js';
 import { TriggerEndings } from './trigger-endings.js';
+import { StandingReader } from './trigger-standing.js';
 import { TRIGGER_KIND, TriggerReconciler } from './trigger.reconciler.js';
 
 @Module({
@@ -23,6 +27,24 @@ import { TRIGGER_KIND, TriggerReconciler } from './trigger.reconciler.js';
   providers: [
     { provide: TriggerStore, useClass: PostgresTriggerStore },
     { provide: TriggerLedger, useClass: PostgresTriggerLedger },
+    { provide: OutcomeHistory, useClass: PostgresOutcomeHistory },
+    { provide: OpenChanges, useFactory: () => new OpenChanges() },
+    {
+      provide: RemedyBook,
+      inject: [OutcomeHistory, Clock],
+      useFactory: (history: OutcomeHistory, clock: Clock) => new RemedyBook(history, clock),
+    },
+    {
+      provide: StandingReader,
+      inject: [TriggerStore, TriggerLedger, ChangeLock, OpenChanges, Clock],
+      useFactory: (
+        triggers: TriggerStore,
+        ledger: TriggerLedger,
+        lock: ChangeLock,
+        changes: OpenChanges,
+        clock: Clock,
+      ) => new StandingReader({ triggers, ledger, lock, changes, clock }),
+    },
     {
       provide: TriggerDesk,
       inject: [TriggerStore, TriggerLedger, ChampionHistory, ChangeLock, UnitOfWork, FactBus, AuditLog, Clock],
@@ -51,35 +73,50 @@ import { TRIGGER_KIND, TriggerReconciler } from './trigger.reconciler.js';
     },
     {
       provide: SituationReader,
-      inject: [FindingStore, RescoreLedger, SampleStore, ChangeLock, TriggerStore, TriggerLedger],
+      inject: [
+        ...[FindingStore, RescoreLedger, EvidenceRequests, SampleStore, ChangeLock, OpenChanges],
+        ...[TriggerStore, TriggerLedger, RemedyBook],
+      ],
       useFactory: (
         findings: FindingStore,
         rescores: RescoreLedger,
+        evidence: EvidenceRequests,
         samples: SampleStore,
         lock: ChangeLock,
+        changes: OpenChanges,
         triggers: TriggerStore,
         ledger: TriggerLedger,
-      ) => new SituationReader({ findings, rescores, samples, lock, triggers, ledger }),
+        book: RemedyBook,
+      ) => new SituationReader({ findings, rescores, evidence, samples, lock, changes, triggers, ledger, book }),
     },
     {
       provide: TriggerReconciler,
       inject: [
-        ...[ModelStore, ChampionHistory, TriggerStore, SituationReader, TriggerDesk],
-        ...[UnitOfWork, Clock, triggersSettings.token],
+        ...[ModelStore, ChampionHistory, TriggerStore, EvidenceRequests, UnitOfWork, Clock],
+        ...[SituationReader, RemedyBook, TriggerDesk, triggersSettings.token],
       ],
       useFactory: (
         models: ModelStore,
         history: ChampionHistory,
         triggers: TriggerStore,
-        situations: SituationReader,
-        desk: TriggerDesk,
+        evidence: EvidenceRequests,
         unitOfWork: UnitOfWork,
         clock: Clock,
+        situations: SituationReader,
+        book: RemedyBook,
+        desk: TriggerDesk,
         settings: TriggersSettings,
-      ) => new TriggerReconciler({ models, history, triggers }, situations, desk, unitOfWork, clock, settings),
+      ) =>
+        new TriggerReconciler(
+          { models, history, triggers, evidence, unitOfWork, clock },
+          situations,
+          book,
+          desk,
+          settings,
+        ),
     },
   ],
-  exports: [TriggerStore, TriggerOutcomes],
+  exports: [TriggerStore, TriggerOutcomes, OpenChanges],
 })
 export class TriggersModule implements OnModuleInit, OnApplicationBootstrap {
   constructor(

@@ -19,6 +19,7 @@ export function createJob(trigger: Trigger, model: Model, now: Date): Job {
       wallSeconds,
       maxRssBytes,
       threads,
+      ...(trigger.spec.remedy.gpus !== undefined && { gpus: trigger.spec.remedy.gpus }),
       maxAttempts,
       cancel: null,
     },

@@ -13,6 +13,8 @@ export interface JobSpec {
   readonly wallSeconds: number;
   readonly maxRssBytes: number;
   readonly threads: number;
+  /** GPUs that an attempt has for itself; absent = 0. Their time is charged to the GPU budget. */
+  readonly gpus?: number;
   readonly maxAttempts: number;
   /** Set once somebody wants it to end; it wins over everything else. */
   readonly cancel: CancelRequest | null;

@@ -1,5 +1,12 @@
-import { type Finding, type MonitorName, type RescoreTally, TOLERATED_RATE, wilson } from '../../monitors/index.js';
-import { DECISION_TABLE, type DecisionRow, type Signals } from './decision-table.js';
+import {
+  type Finding,
+  type FindingState,
+  type MonitorName,
+  type RescoreTally,
+  TOLERATED_RATE,
+  wilson,
+} from '../../monitors/index.js';
+import { type DecisionRow, rowFor, type Signals } from './decision-table.js';
 import type { Cause } from './trigger.js';
 
 /** Labelled re-scored answers since the change below which nothing is said about the reference. */
@@ -14,6 +21,8 @@ const MOST_SLACK = 0.1;
 /** What is known beside the findings. */
 export interface Situation {
   readonly now: Date;
+  /** A model that is no classifier is monitored only. */
+  readonly task: Signals['task'];
   /** No compressed version serves. */
   readonly championIsReference: boolean;
   /** Samples kept of this model's traffic. */
@@ -32,6 +41,8 @@ export interface Attribution {
   readonly reasons: readonly string[];
   /** The row of the decision table that matched. */
   readonly row: string;
+  /** What more evidence the row asks for before anybody acts. */
+  readonly asks: DecisionRow['asks'] | null;
 }
 
 /** The finding whose change point tells since when samples show what happened: fidelity first, because it is known soonest. */
@@ -48,14 +59,8 @@ export function leadingAlarm(findings: readonly Finding[]): Finding | null {
  */
 export function attribute(findings: readonly Finding[], situation: Situation): Attribution {
   const { signals, notes } = readSignals(findings, situation);
-  const row = DECISION_TABLE.find((candidate) => matches(candidate, signals));
-  // The last row of the table has no condition.
-  if (row === undefined) throw new TypeError('The decision table has no row for this.');
-  return { cause: row.cause, row: row.name, reasons: [row.because, ...notes] };
-}
-
-function matches(row: DecisionRow, signals: Signals): boolean {
-  return Object.entries(row.when).every(([key, wanted]) => signals[key as keyof Signals] === wanted);
+  const row = rowFor(signals);
+  return { cause: row.cause, row: row.name, reasons: [row.because, ...notes], asks: row.asks ?? null };
 }
 
 /** The findings as the table's columns, with a sentence for each that alarms and one about the reference. */
@@ -69,6 +74,8 @@ export function readSignals(
   const fidelity = alarmOf(findings, 'fidelity');
   const waited = fidelity === undefined ? 0 : (situation.now.getTime() - fidelity.since.getTime()) / 1000;
   const signals: Signals = {
+    task: situation.task,
+    answers: worst(state('mean-error'), state('output-distance')),
     champion: situation.championIsReference ? 'reference' : 'compressed',
     samples: situation.samples >= situation.minimumSamples ? 'enough' : 'few',
     ladder: situation.compressionExhausted ? 'exhausted' : 'open',
@@ -78,13 +85,23 @@ export function readSignals(
     gap: reference.gap,
     labels: waited > situation.labelPatienceSeconds ? 'overdue' : 'awaited',
     inputDrift: state('input-drift'),
+    predictionDrift: state('prediction-drift'),
+    estimatedAccuracy: state('estimated-accuracy'),
+    coverage: state('coverage'),
     latency: state('latency'),
+    cost: state('cost'),
     errors: state('errors'),
   };
   const alarms = findings
     .filter((finding) => finding.state === 'alarm')
     .map((finding) => `${finding.monitor}: ${finding.explanation}`);
   return { signals, notes: reference.note === null ? alarms : [...alarms, reference.note] };
+}
+
+/** An alarm of either is one; calm needs one that knows. */
+function worst(a: FindingState, b: FindingState): FindingState {
+  if (a === 'alarm' || b === 'alarm') return 'alarm';
+  return a === 'calm' || b === 'calm' ? 'calm' : 'undecided';
 }
 
 interface ReferenceJudgement {

@@ -3,6 +3,10 @@ import type { Cause } from './trigger.js';
 
 /** The columns of the decision table. */
 export interface Signals {
+  /** `other`: regression, series or text, which are monitored and not compressed. */
+  readonly task: 'classification' | 'other';
+  /** Of mean error and output distance: `alarm` when one of them alarms. */
+  readonly answers: FindingState;
   readonly champion: 'reference' | 'compressed';
   readonly samples: 'few' | 'enough';
   /** Of remedies for a missing compressed champion. */
@@ -16,7 +20,13 @@ export interface Signals {
   /** `overdue`: longer awaited than the model's label wait. */
   readonly labels: 'awaited' | 'overdue';
   readonly inputDrift: FindingState;
+  readonly predictionDrift: FindingState;
+  /** What the model's own confidence says about its accuracy, without labels. */
+  readonly estimatedAccuracy: FindingState;
+  /** Of logged over served requests. */
+  readonly coverage: FindingState;
   readonly latency: FindingState;
+  readonly cost: FindingState;
   readonly errors: FindingState;
 }
 
@@ -25,10 +35,24 @@ export interface DecisionRow {
   readonly when: Partial<Signals>;
   readonly cause: Cause | 'unclear' | 'none';
   readonly because: string;
+  /** What an unclear row asks for before anybody acts: more samples re-scored by the reference. */
+  readonly asks?: 'rescore';
 }
 
 /** The first row whose every condition holds decides. The README shows it as it stands here. */
 export const DECISION_TABLE: readonly DecisionRow[] = [
+  {
+    name: 'monitored-worse',
+    when: { task: 'other', answers: 'alarm' },
+    cause: 'none',
+    because: 'Its answers have become worse, but a model of this kind is only monitored: nothing is compressed.',
+  },
+  {
+    name: 'monitored-only',
+    when: { task: 'other' },
+    cause: 'none',
+    because: 'A model of this kind is only monitored: nothing is compressed.',
+  },
   {
     name: 'too-early',
     when: { champion: 'reference', samples: 'few' },
@@ -46,6 +70,12 @@ export const DECISION_TABLE: readonly DecisionRow[] = [
     when: { champion: 'reference' },
     cause: 'no-compressed-champion',
     because: 'The full-precision reference serves, and there are enough samples to compress it.',
+  },
+  {
+    name: 'unseen',
+    when: { coverage: 'alarm' },
+    cause: 'unclear',
+    because: 'Telemetry has seen too small a share of the served requests; until it does nobody acts on what it shows.',
   },
   {
     name: 'both-worse',
@@ -75,6 +105,7 @@ export const DECISION_TABLE: readonly DecisionRow[] = [
     name: 'drift-without-labels',
     when: { fidelity: 'alarm', reference: 'unknown', labels: 'overdue' },
     cause: 'unclear',
+    asks: 'rescore',
     because:
       'The champion left its reference and the inputs may have changed; without labels nobody can tell compression damage from a changed world.',
   },
@@ -82,6 +113,7 @@ export const DECISION_TABLE: readonly DecisionRow[] = [
     name: 'awaiting-labels',
     when: { fidelity: 'alarm', reference: 'unknown' },
     cause: 'unclear',
+    asks: 'rescore',
     because: 'The champion left its reference; more labels are needed to know how right the reference is since then.',
   },
   {
@@ -94,19 +126,35 @@ export const DECISION_TABLE: readonly DecisionRow[] = [
     name: 'small-loss',
     when: { accuracy: 'alarm', reference: 'fine' },
     cause: 'unclear',
+    asks: 'rescore',
     because: 'The champion became worse and the reference did not, but their difference is not proven yet.',
   },
   {
     name: 'reference-unknown',
     when: { accuracy: 'alarm' },
     cause: 'unclear',
+    asks: 'rescore',
     because: 'The champion became worse; more labelled re-scored samples are needed to know whether the reference did.',
+  },
+  {
+    name: 'estimated-loss',
+    when: { estimatedAccuracy: 'alarm' },
+    cause: 'unclear',
+    asks: 'rescore',
+    because:
+      "By its own confidence the champion became worse; neither labels nor the reference's answers confirm it yet.",
   },
   {
     name: 'slow',
     when: { latency: 'alarm' },
     cause: 'latency',
     because: 'Quality is as promised, but the champion is slower than its ceiling.',
+  },
+  {
+    name: 'expensive',
+    when: { cost: 'alarm' },
+    cause: 'latency',
+    because: 'Quality is as promised, but a thousand requests cost more than their ceiling.',
   },
   {
     name: 'failing',
@@ -120,14 +168,36 @@ export const DECISION_TABLE: readonly DecisionRow[] = [
     cause: 'none',
     because: 'The inputs have shifted, but neither accuracy nor fidelity has suffered.',
   },
+  {
+    name: 'harmless-answers',
+    when: { predictionDrift: 'alarm' },
+    cause: 'none',
+    because: 'The mix of answers has shifted, but neither accuracy nor fidelity has suffered.',
+  },
+  {
+    name: 'not-yet',
+    when: { accuracy: 'undecided', fidelity: 'undecided', estimatedAccuracy: 'undecided' },
+    cause: 'none',
+    because: 'Nobody can say yet how good the answers are; no other monitor gives a reason to act.',
+  },
   { name: 'calm', when: {}, cause: 'none', because: 'No monitor gives a reason to act.' },
 ];
 
+/** The first row whose every condition holds. Total: the last row has no condition. */
+export function rowFor(signals: Signals): DecisionRow {
+  const row = DECISION_TABLE.find(({ when }) =>
+    Object.entries(when).every(([column, wanted]) => signals[column as keyof Signals] === wanted),
+  );
+  if (row === undefined) throw new TypeError('The decision table has no row for this.');
+  return row;
+}
+
 /** The table in Markdown. */
 export function decisionTableMarkdown(): string {
-  const lines = DECISION_TABLE.map(({ name, when, cause, because }) => {
+  const lines = DECISION_TABLE.map(({ name, when, cause, because, asks }) => {
     const conditions = Object.entries(when).map(([column, value]) => `${column} ${value}`);
-    return `| \`${name}\` | ${conditions.join(', ') || 'anything else'} | **${cause}** | ${because} |`;
+    const what = asks === undefined ? `**${cause}**` : `**${cause}**, re-scores more`;
+    return `| \`${name}\` | ${conditions.join(', ') || 'anything else'} | ${what} | ${because} |`;
   });
   return ['| row | when | cause | because |', '| --- | --- | --- | --- |', ...lines].join('\n');
 }

@@ -1,26 +1,45 @@
 import { describe, expect, it } from '@jest/globals';
+import fc from 'fast-check';
 import { someSpec } from '../../models/testing/index.js';
 import { aFinding, aTrigger, CHAMPION, later, REFERENCE, T0 } from '../testing/index.js';
 import type { Attribution } from './attribution.js';
-import { LADDERS, nextRemedy } from './remedy-ladder.js';
+import { obstacleTo } from './obstacles.js';
+import { LADDERS } from './remedy-ladder.js';
+import type { RemedyOutcome } from './remedy-outcome.js';
+import { REMEDIES, REMEDY_NAMES, remedyAt } from './remedy.js';
 import { decide, freshSince, nextTriggerId, type PolicyInput, sameDecision } from './trigger-policy.js';
-import type { Cause, TriggerOutcome } from './trigger.js';
+import { CAUSES, type Cause, type Trigger, type TriggerOutcome } from './trigger.js';
 
-const because = (cause: Attribution['cause']): Attribution => ({ cause, reasons: ['Because.'], row: 'test' });
+const because = (cause: Attribution['cause']): Attribution => ({
+  ...{ cause, reasons: ['Because.'], row: 'test', asks: null },
+});
 const input = (changes: Partial<PolicyInput> = {}): PolicyInput => ({
+  model: 'digits',
   policy: { ...someSpec().triggers, coolDownSeconds: 60 },
   champion: CHAMPION,
   reference: REFERENCE,
   findings: [aFinding('fidelity', 'alarm', { changeAt: later(5) })],
   triggers: [],
+  outcomes: [],
   lockHolder: null,
-  spentSeconds: 0,
+  changes: [],
+  charges: [],
   fresh: { rows: 1_000, labelled: 1_000 },
   now: later(1_000),
   ...changes,
 });
-const ended = (number: number, outcome: TriggerOutcome, cause: Cause = 'compression-damage', at = T0) =>
-  aTrigger(number, { cause }, { phase: 'Resolved', outcome, detail: '', at });
+const ladder = (cause: string, ...names: string[]) => ({ policy: { ...input().policy, ladders: { [cause]: names } } });
+const charge = (runnerSeconds: number, gpuSeconds = 0) => [
+  { trigger: 'digits-t1', runnerSeconds, gpuSeconds, at: later(10) },
+];
+const REMEDY = remedyAt('quantize-static', 0);
+const ended = (
+  number: number,
+  outcome: TriggerOutcome,
+  cause: Cause = 'compression-damage',
+  at = T0,
+  remedy = REMEDY,
+) => aTrigger(number, { cause, remedy }, { phase: 'Resolved', outcome, detail: '', at });
 
 describe('policy', () => {
   it('opens with the cheapest remedy, the champion and the estimated change', () => {
@@ -46,7 +65,36 @@ describe('policy', () => {
       'Cool-down',
     ],
     ['somebody changes what serves', 'latency', { lockHolder: 'digits-m1' }, 'refuse', 'digits-m1'],
-    ['the budget is spent', 'latency', { spentSeconds: 3_600 }, 'refuse', 'runner seconds'],
+    [
+      'an experiment is open',
+      'latency',
+      { changes: [{ kind: 'experiment', id: 'digits-m1-x', phase: 'Waiting' }] },
+      'wait',
+      'experiment digits-m1-x is Waiting',
+    ],
+    ['the budget is spent', 'latency', { charges: charge(3_600) }, 'refuse', '2026-01-02T00:00:10.000Z'],
+    ['the GPU budget is spent', 'latency', { charges: charge(1, 3_600) }, 'refuse', '3600 of 3600 GPU seconds'],
+    [
+      'the hours are quiet',
+      'world-changed',
+      {
+        policy: {
+          ...someSpec().triggers,
+          quietHours: [{ from: '00:00', until: '06:00', days: [4], timeZone: 'UTC' }],
+        },
+      },
+      'wait',
+      'Quiet hours until 2026-01-01T06:00:00.000Z',
+    ],
+    [
+      'the latency ladder trains',
+      'latency',
+      ladder('latency', 'quantize-static', 'incremental-distillation'),
+      'refuse',
+      'never retrained',
+    ],
+    ['a ladder names an unknown remedy', 'latency', ladder('latency', 'magic'), 'refuse', '"magic"'],
+    ['a ladder is for an unknown cause', 'latency', ladder('latancy', 'quantize-static'), 'refuse', '"latancy"'],
     [
       'fresh samples are few',
       'compression-damage',
@@ -75,11 +123,12 @@ describe('policy', () => {
   });
 
   it('climbs the ladder with each refusal and refuses past its end', () => {
-    const triggers = [];
-    for (const rung of LADDERS['compression-damage']) {
+    const triggers: Trigger[] = [];
+    for (const [rung, name] of LADDERS['compression-damage'].entries()) {
       const proposal = decide(because('compression-damage'), input({ triggers }));
-      expect(proposal.spec?.remedy).toEqual({ ...rung, rung: triggers.length });
-      triggers.unshift(ended(triggers.length + 1, triggers.length % 2 === 0 ? 'refused' : 'failed'));
+      expect(proposal.spec?.remedy).toEqual(remedyAt(name, rung));
+      const outcome: TriggerOutcome = triggers.length % 2 === 0 ? 'refused' : 'failed';
+      triggers.unshift(ended(triggers.length + 1, outcome, 'compression-damage', T0, remedyAt(name, rung)));
     }
     const proposal = decide(because('compression-damage'), input({ triggers }));
     expect(proposal).toMatchObject({ action: 'refuse', spec: null });
@@ -87,19 +136,55 @@ describe('policy', () => {
   });
 });
 
-describe('the ladder', () => {
-  it('counts refusals of this cause on this champion only', () => {
-    const elsewhere = aTrigger(
-      1,
-      { champion: REFERENCE },
-      { phase: 'Resolved', outcome: 'refused', detail: '', at: T0 },
-    );
-    const triggers = [elsewhere, ended(2, 'cancelled'), ended(3, 'promoted'), ended(4, 'refused', 'latency')];
-    expect(nextRemedy('compression-damage', CHAMPION, triggers)?.rung).toBe(0);
-  });
+it('says until when a refusal holds, where time decides it', () => {
+  const until = (changes: Partial<PolicyInput>) => decide(because('latency'), input(changes)).until;
+  expect(until({ triggers: [ended(1, 'promoted', 'latency', later(950))] })).toEqual(later(1_010));
+  expect(until({ charges: charge(3_600) })).toEqual(later(10 + 86_400));
+  expect(until({ lockHolder: 'digits-m1' })).toBeNull();
+  expect(until({})).toBeNull();
+});
 
-  it('never trains for latency', () => {
-    expect(LADDERS.latency.every((rung) => rung.recipe === 'quantize-static')).toBe(true);
+it('lets a GPU budget of nothing hold back only what needs GPUs', () => {
+  const none = { ...input().policy, gpuSecondsPerDay: 0 };
+  const around = input({ policy: none });
+  expect(obstacleTo('latency', REMEDY, around)).toBeNull();
+  expect(obstacleTo('latency', { ...REMEDY, gpus: 1 }, around)).toMatchObject({ action: 'refuse', until: null });
+});
+
+describe('a latency cause', () => {
+  const names = fc.constantFrom(...REMEDY_NAMES);
+  const anyOutcome: fc.Arbitrary<RemedyOutcome> = fc.record({
+    trigger: fc.constant('digits-t9'),
+    model: fc.constantFrom('digits', 'other'),
+    cause: fc.constantFrom(...CAUSES),
+    remedy: names,
+    outcome: fc.constantFrom('promoted', 'refused', 'failed'),
+    at: fc.integer({ min: -1_000_000, max: 1_000 }).map(later),
+    runnerSeconds: fc.nat(5_000),
+    gpuSeconds: fc.nat(5_000),
+    figures: fc.constant(null),
+  });
+  it('never leads to a training, whatever was learned and whoever wrote the ladder', () => {
+    fc.assert(
+      fc.property(
+        fc.array(anyOutcome, { maxLength: 40 }),
+        fc.option(fc.array(names, { minLength: 1, maxLength: 6 }), { nil: undefined }),
+        fc.array(names, { maxLength: 4 }),
+        fc.boolean(),
+        (outcomes, own, refused, learnFromOutcomes) => {
+          const ladders = own === undefined ? {} : { latency: own };
+          const policy = { ...input().policy, ladders, learnFromOutcomes };
+          const triggers = refused.map((name, n) => ended(n + 1, 'refused', 'latency', T0, remedyAt(name, 0)));
+          const { spec, action, reasons } = decide(because('latency'), input({ outcomes, policy, triggers }));
+          if (spec !== null) expect(REMEDIES[spec.remedy.name!].trains).toBe(false);
+          if (own?.some((name) => REMEDIES[name].trains) === true) {
+            expect(action).toBe('refuse');
+            expect(reasons.join(' ')).toContain('never retrained');
+          }
+        },
+      ),
+      { numRuns: 300 },
+    );
   });
 });
 
@@ -124,8 +209,9 @@ it('numbers triggers by the highest number', () => {
   expect(nextTriggerId('digits', [aTrigger(12), aTrigger(3)])).toBe('digits-t13');
 });
 
+const NEW = { row: 'test', until: null, evidence: null };
 it('takes decisions that differ in figures only for the same', () => {
-  const decision = { model: 'm', at: T0, action: 'wait', cause: 'unclear', trigger: null } as const;
+  const decision = { model: 'm', at: T0, action: 'wait', cause: 'unclear', trigger: null, ...NEW } as const;
   const say = (reason: string) => ({ ...decision, reasons: [reason] });
   expect(
     sameDecision(say('3.5 % of 200 at 2026-01-01T00:00:00.000Z'), say('4.1 % of 210 at 2026-01-01T00:01:00.000Z')),

@@ -2,27 +2,35 @@ import type { Digest } from '../../kernel/index.js';
 import type { TriggerPolicy } from '../../models/index.js';
 import type { Finding, MonitorName } from '../../monitors/index.js';
 import type { Attribution } from './attribution.js';
-import { LADDERS, nextRemedy } from './remedy-ladder.js';
-import type { Cause, Trigger, TriggerDecision, TriggerSpec } from './trigger.js';
+import { chooseRemedy } from './choose-remedy.js';
+import { type OpenChange, obstacleTo } from './obstacles.js';
+import type { RemedyOutcome } from './remedy-outcome.js';
+import type { TriggerCharge } from './trigger-budget.js';
+import type { Trigger, TriggerDecision, TriggerSpec } from './trigger.js';
 
 /** What policy looks at beside the cause. */
 export interface PolicyInput {
+  readonly model: string;
   readonly policy: TriggerPolicy;
   readonly champion: Digest;
   readonly reference: Digest;
   readonly findings: readonly Finding[];
   /** Triggers of the model, newest first. */
   readonly triggers: readonly Trigger[];
+  /** How remedies ended on all models. */
+  readonly outcomes: readonly RemedyOutcome[];
   /** Who is changing what serves the model now. */
   readonly lockHolder: string | null;
-  /** Runner time that triggers of the model have spent in the last 24 hours. */
-  readonly spentSeconds: number;
+  /** Experiments and rollouts of the model that have not ended. */
+  readonly changes: readonly OpenChange[];
+  /** What triggers of the model were charged with in the last 24 hours. */
+  readonly charges: readonly TriggerCharge[];
   /** Samples that show the cause: since the estimated change, or all where nothing changed. */
   readonly fresh: { readonly rows: number; readonly labelled: number };
   readonly now: Date;
 }
 
-export type Proposal = Pick<TriggerDecision, 'action' | 'cause' | 'reasons'> & {
+export type Proposal = Pick<TriggerDecision, 'action' | 'cause' | 'row' | 'reasons' | 'until'> & {
   /** What to open; only with the action `open`. */
   readonly spec: TriggerSpec | null;
 };
@@ -39,66 +47,34 @@ export function freshSince(cause: Attribution['cause'], findings: readonly Findi
 }
 
 /**
- * Turns a cause into a decision. Pure; every way out says why.
- * One open trigger a model; then the ladder, the cool-down, the change lock, the budget, the data, and the dry run.
+ * Turns a cause into a decision. Pure; every way out says why, and until when where that can be known.
+ * One open trigger a model; then the ladder, what holds back (`obstacleTo`), and the dry run.
  */
 export function decide(attribution: Attribution, input: PolicyInput): Proposal {
-  const { cause, reasons } = attribution;
+  const { cause, reasons, row } = attribution;
+  const hold = (action: 'wait' | 'refuse', said: readonly string[], until: Date | null = null): Proposal => ({
+    ...{ action, cause, row, until, spec: null },
+    reasons: said,
+  });
   const open = input.triggers.find((trigger) => trigger.status.phase === 'Open');
-  if (open !== undefined) return { action: 'wait', cause, reasons: [`Trigger ${open.id} is open.`], spec: null };
-  if (cause === 'none' || cause === 'unclear' || cause === 'manual')
-    return { action: 'wait', cause, reasons, spec: null };
-  const remedy = nextRemedy(cause, input.champion, input.triggers);
-  if (remedy === null) {
-    const tried = `All ${LADDERS[cause].length} remedies for ${cause} were tried on this champion without success.`;
-    return { action: 'refuse', cause, reasons: [...reasons, tried], spec: null };
-  }
-  const obstacle = obstacleTo(cause, input);
-  if (obstacle !== null) return { action: obstacle.action, cause, reasons: [...reasons, obstacle.reason], spec: null };
-  const chosen = `Remedy: ${remedy.recipe}, rung ${remedy.rung} of ${LADDERS[cause].length}${remedy.rung === 0 ? ', the cheapest' : ', because the cheaper ones did not help'}.`;
-  if (input.policy.dryRun)
-    return { action: 'refuse', cause, reasons: [...reasons, chosen, 'Dry run: nothing is opened.'], spec: null };
+  if (open !== undefined) return hold('wait', [`Trigger ${open.id} is open.`]);
+  if (cause === 'none' || cause === 'unclear' || cause === 'manual') return hold('wait', reasons);
+  const choice = chooseRemedy(cause, input);
+  if (choice.kind !== 'remedy') return hold('refuse', [...reasons, choice.reason]);
+  const obstacle = obstacleTo(cause, choice.remedy, input);
+  if (obstacle !== null) return hold(obstacle.action, [...reasons, obstacle.reason], obstacle.until);
+  const all = [...reasons, choice.reason];
+  if (input.policy.dryRun) return hold('refuse', [...all, 'Dry run: nothing is opened while it is on.']);
   const spec: TriggerSpec = {
     cause,
-    remedy,
+    remedy: choice.remedy,
     champion: input.champion,
     reference: input.reference,
-    reasons: [...reasons, chosen],
+    reasons: all,
     findings: input.findings,
     freshSince: freshSince(cause, input.findings),
   };
-  return { action: 'open', cause, reasons: spec.reasons, spec };
-}
-
-function obstacleTo(
-  cause: Exclude<Cause, 'manual'>,
-  input: PolicyInput,
-): { readonly action: 'wait' | 'refuse'; readonly reason: string } | null {
-  const { policy, triggers, lockHolder, spentSeconds, fresh, now } = input;
-  const coolUntil = coolDownEnd(cause, triggers, policy);
-  if (coolUntil !== null && coolUntil > now)
-    return { action: 'wait', reason: `Cool-down after the last trigger until ${coolUntil.toISOString()}.` };
-  if (lockHolder !== null) return { action: 'refuse', reason: `What serves is being changed by ${lockHolder}.` };
-  if (spentSeconds >= policy.runnerSecondsPerDay)
-    return {
-      action: 'refuse',
-      reason: `Triggers have spent ${Math.round(spentSeconds)} of ${policy.runnerSecondsPerDay} runner seconds in 24 hours.`,
-    };
-  if (fresh.rows < policy.minimumSamples)
-    return { action: 'wait', reason: `${fresh.rows} of ${policy.minimumSamples} samples that the remedy needs.` };
-  if (cause === 'world-changed' && fresh.labelled < policy.minimumLabelled)
-    return {
-      action: 'wait',
-      reason: `${fresh.labelled} of ${policy.minimumLabelled} labelled samples that the remedy needs.`,
-    };
-  return null;
-}
-
-/** The very first compression of a model has nothing to cool down from. */
-function coolDownEnd(cause: Cause, triggers: readonly Trigger[], policy: TriggerPolicy): Date | null {
-  if (cause === 'no-compressed-champion' && triggers.every((trigger) => trigger.spec.cause !== cause)) return null;
-  const ends = triggers.flatMap(({ status }) => (status.phase === 'Resolved' ? [status.at.getTime()] : []));
-  return ends.length === 0 ? null : new Date(Math.max(...ends) + policy.coolDownSeconds * 1000);
+  return { action: 'open', cause, row, reasons: all, until: null, spec };
 }
 
 /** `<model>-t<n>` with the next free n. */

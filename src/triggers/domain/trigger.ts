@@ -1,20 +1,10 @@
 import { type Aggregate, type Digest, factType, type Transitions } from '../../kernel/index.js';
 import type { Finding } from '../../monitors/index.js';
+import type { Remedy } from './remedy.js';
 
+/** `latency` stands for latency or cost: the champion is too slow or too dear, and its quality is as promised. */
 export const CAUSES = ['no-compressed-champion', 'compression-damage', 'world-changed', 'latency', 'manual'] as const;
 export type Cause = (typeof CAUSES)[number];
-
-export const RECIPES = ['quantize-static', 'incremental-distillation'] as const;
-export type RecipeName = (typeof RECIPES)[number];
-
-/** What is to be done about a cause: a recipe and how far up the ladder it is. */
-export interface Remedy {
-  readonly recipe: RecipeName;
-  /** 0 = the cheapest rung. */
-  readonly rung: number;
-  /** Parameters of the recipe's steps that this rung changes; merged into the recipe's defaults. */
-  readonly parameters: Readonly<Record<string, unknown>>;
-}
 
 export interface TriggerSpec {
   readonly cause: Cause;
@@ -33,9 +23,42 @@ export interface TriggerSpec {
 export const TRIGGER_OUTCOMES = ['promoted', 'refused', 'failed', 'cancelled'] as const;
 export type TriggerOutcome = (typeof TRIGGER_OUTCOMES)[number];
 
+/** What was measured of a trigger's candidate, on held-out samples; shares are fractions. */
+export interface AchievedFigures {
+  /** null without labels. */
+  readonly accuracy: { readonly champion: number; readonly candidate: number; readonly reference: number } | null;
+  /** Share of answers that equal the reference's. */
+  readonly agreement: { readonly champion: number; readonly candidate: number };
+  /** Bytes of the candidate ÷ bytes of the reference. */
+  readonly sizeRatio: number;
+  /** Reference ÷ candidate, and champion ÷ candidate, in time. */
+  readonly speedup: number;
+  readonly overChampion: number;
+}
+
+/** Where a trigger led: the link from it to the record of what was promoted or turned away. */
+export interface Achievement {
+  /** The stage that decided. */
+  readonly decidedBy: 'jobs' | 'candidates' | 'experiments' | 'rollouts' | 'promotions';
+  /** The candidate, which is also the id of its record; null when there was none. */
+  readonly candidate: string | null;
+  readonly version: Digest | null;
+  /** null unless it was promoted. */
+  readonly promotion: string | null;
+  /** null when nothing could be measured. */
+  readonly figures: AchievedFigures | null;
+}
+
 export type TriggerStatus =
   | { readonly phase: 'Open' }
-  | { readonly phase: 'Resolved'; readonly outcome: TriggerOutcome; readonly detail: string; readonly at: Date };
+  | {
+      readonly phase: 'Resolved';
+      readonly outcome: TriggerOutcome;
+      readonly detail: string;
+      readonly at: Date;
+      /** Absent when whoever resolved it had nothing to tell. */
+      readonly achieved?: Achievement;
+    };
 
 /** Findings that policy turned into one decision to act. Id: `<model>-t<n>`. */
 export type Trigger = Aggregate<TriggerSpec, TriggerStatus>;
@@ -50,7 +73,13 @@ export interface TriggerDecision {
   readonly at: Date;
   readonly action: 'open' | 'wait' | 'refuse';
   readonly cause: Cause | 'unclear' | 'none';
+  /** The row of the decision table; null for a trigger by hand. */
+  readonly row: string | null;
   readonly reasons: readonly string[];
+  /** Until when what holds it back lasts; null when nothing does, or nobody can know. */
+  readonly until: Date | null;
+  /** The additional evidence that was asked for with this decision. */
+  readonly evidence: { readonly samples: number; readonly until: Date } | null;
   readonly trigger: string | null;
 }
 

@@ -1,6 +1,9 @@
 import { NotFound, RevisionConflict } from '../../kernel/index.js';
+import type { RemedyOutcome } from '../domain/remedy-outcome.js';
+import { nameOfRemedy } from '../domain/remedy.js';
+import type { TriggerCharge } from '../domain/trigger-budget.js';
 import type { Trigger, TriggerDecision } from '../domain/trigger.js';
-import { TriggerLedger, TriggerStore } from '../ports.js';
+import { OutcomeHistory, TriggerLedger, TriggerStore } from '../ports.js';
 
 export class FakeTriggerStore extends TriggerStore {
   readonly triggers = new Map<string, Trigger>();
@@ -33,16 +36,43 @@ export class FakeTriggerStore extends TriggerStore {
 }
 
 export class FakeTriggerLedger extends TriggerLedger {
-  readonly charges = new Map<string, { model: string; seconds: number; at: Date }>();
+  readonly charged = new Map<string, TriggerCharge & { readonly model: string }>();
   override async exclusively(): Promise<void> {
     // One test is one process.
   }
-  override async charge(trigger: string, model: string, seconds: number, at: Date): Promise<void> {
-    if (seconds > (this.charges.get(trigger)?.seconds ?? 0)) this.charges.set(trigger, { model, seconds, at });
+  override async charge(model: string, charge: TriggerCharge): Promise<void> {
+    const known = this.charged.get(charge.trigger);
+    const runnerSeconds = Math.max(charge.runnerSeconds, known?.runnerSeconds ?? 0);
+    const gpuSeconds = Math.max(charge.gpuSeconds, known?.gpuSeconds ?? 0);
+    if (known !== undefined && runnerSeconds === known.runnerSeconds && gpuSeconds === known.gpuSeconds) return;
+    this.charged.set(charge.trigger, { ...charge, model, runnerSeconds, gpuSeconds });
   }
-  override async spent(model: string, since: Date): Promise<number> {
-    return [...this.charges.values()]
+  override async charges(model: string, since: Date): Promise<TriggerCharge[]> {
+    return [...this.charged.values()]
       .filter((charge) => charge.model === model && charge.at >= since)
-      .reduce((sum, charge) => sum + charge.seconds, 0);
+      .sort((a, b) => a.at.getTime() - b.at.getTime());
+  }
+  override async chargeOf(trigger: string): Promise<TriggerCharge | null> {
+    return this.charged.get(trigger) ?? null;
+  }
+}
+
+/** Reads what the fake store and ledger hold, as the real one reads the tables. */
+export class FakeOutcomeHistory extends OutcomeHistory {
+  constructor(
+    private readonly store: FakeTriggerStore,
+    private readonly ledger: FakeTriggerLedger,
+  ) {
+    super();
+  }
+  override async list(since: Date): Promise<RemedyOutcome[]> {
+    return [...this.store.triggers.values()].flatMap(({ id, model, spec, status }) => {
+      if (status.phase !== 'Resolved' || status.outcome === 'cancelled' || status.at < since) return [];
+      const { runnerSeconds = 0, gpuSeconds = 0 } = this.ledger.charged.get(id) ?? {};
+      const figures = status.achieved?.figures ?? null;
+      const remedy = nameOfRemedy(spec.remedy);
+      const { outcome, at } = status;
+      return [{ trigger: id, model, cause: spec.cause, remedy, outcome, at, runnerSeconds, gpuSeconds, figures }];
+    });
   }
 }

@@ -1,5 +1,5 @@
 import { Injectable } from '@nestjs/common';
-import { AggregateTable, Database } from '../../../platform/postgres/index.js';
+import { AggregateTable, Database, reviveDates } from '../../../platform/postgres/index.js';
 import type { Trigger, TriggerDecision } from '../../domain/trigger.js';
 import { TriggerStore } from '../../ports.js';
 
@@ -29,18 +29,20 @@ export class PostgresTriggerStore extends TriggerStore {
   }
 
   override async recordDecision(decision: TriggerDecision): Promise<void> {
-    const { model, at, action, cause, reasons, trigger } = decision;
+    const { model, at, action, cause, row, reasons, until, evidence, trigger } = decision;
     await this.db.query(
-      'INSERT INTO triggers.decision (model, at, action, cause, reasons, trigger) VALUES ($1, $2, $3, $4, $5, $6)',
-      [model, at, action, cause, JSON.stringify(reasons), trigger],
+      `INSERT INTO triggers.decision (model, at, action, cause, table_row, reasons, until, evidence, trigger)
+       VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+      [model, at, action, cause, row, JSON.stringify(reasons), until, evidence && JSON.stringify(evidence), trigger],
     );
   }
 
-  override decisions(model: string, limit: number): Promise<TriggerDecision[]> {
-    return this.db.query<TriggerDecision>(
-      `SELECT model, at, action, cause, reasons, trigger FROM triggers.decision
+  override async decisions(model: string, limit: number): Promise<TriggerDecision[]> {
+    const rows = await this.db.query<TriggerDecision>(
+      `SELECT model, at, action, cause, table_row AS row, reasons, until, evidence, trigger FROM triggers.decision
        WHERE model = $1 ORDER BY number DESC LIMIT $2`,
       [model, limit],
     );
+    return rows.map((row) => ({ ...row, evidence: reviveDates(row.evidence) as TriggerDecision['evidence'] }));
   }
 }

@@ -1,8 +1,10 @@
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { schemaDrift } from '../../../platform/postgres/index.js';
 import { openTestDatabase, type TestDatabase } from '../../../platform/postgres/testing/index.js';
+import type { TriggerStatus } from '../../domain/trigger.js';
 import { triggersPersistence } from '../../persistence.js';
 import { aFinding, aTrigger, later, T0 } from '../../testing/index.js';
+import { PostgresOutcomeHistory } from './postgres-outcome-history.js';
 import { PostgresTriggerLedger } from './postgres-trigger-ledger.js';
 import { PostgresTriggerStore } from './postgres-trigger-store.js';
 
@@ -36,21 +38,66 @@ describe('the stores of triggers', () => {
 
   it('lists decisions newest first, also within one instant', async () => {
     const decision = { model: 'digits', at: T0, action: 'wait', cause: 'unclear', trigger: null } as const;
-    await store.recordDecision({ ...decision, reasons: ['first'] });
-    await store.recordDecision({ ...decision, reasons: ['second'] });
-    expect(await store.decisions('digits', 1)).toEqual([{ ...decision, reasons: ['second'] }]);
+    const evidence = { samples: 1_000, until: later(60) };
+    const told = { ...decision, row: 'awaiting-labels', until: later(9), evidence };
+    await store.recordDecision({ ...decision, row: null, until: null, evidence: null, reasons: ['first'] });
+    await store.recordDecision({ ...told, reasons: ['second'] });
+    expect(await store.decisions('digits', 1)).toEqual([{ ...told, reasons: ['second'] }]);
+    expect((await store.decisions('digits', 2))[1]).toMatchObject({ row: null, until: null, evidence: null });
     expect(await store.decisions('other', 1)).toEqual([]);
   });
 
-  it('keeps the largest charge of a trigger and counts a day', async () => {
+  it('keeps the largest charges of a trigger, runner and GPU time apart', async () => {
     const ledger = new PostgresTriggerLedger(test.db);
-    expect(await ledger.spent('digits', T0)).toBe(0);
-    await ledger.charge('digits-t1', 'digits', 10, later(1));
-    await ledger.charge('digits-t1', 'digits', 12.5, later(2));
-    await ledger.charge('digits-t1', 'digits', 3, later(3));
-    await ledger.charge('digits-t2', 'digits', 1, later(9));
-    expect(await ledger.spent('digits', T0)).toBe(13.5);
-    expect(await ledger.spent('digits', later(5))).toBe(1);
+    const charge = (trigger: string, runnerSeconds: number, gpuSeconds: number, at: Date) =>
+      ledger.charge('digits', { trigger, runnerSeconds, gpuSeconds, at });
+    expect(await ledger.charges('digits', T0)).toEqual([]);
+    expect(await ledger.chargeOf('digits-t1')).toBeNull();
+    await charge('digits-t1', 10, 0, later(1));
+    await charge('digits-t1', 12.5, 0, later(2));
+    await charge('digits-t1', 3, 0, later(3));
+    await charge('digits-t1', 3, 25, later(4));
+    await charge('digits-t2', 1, 2, later(9));
+    const first = { trigger: 'digits-t1', runnerSeconds: 12.5, gpuSeconds: 25, at: later(4) };
+    expect(await ledger.charges('digits', T0)).toEqual([
+      first,
+      { trigger: 'digits-t2', runnerSeconds: 1, gpuSeconds: 2, at: later(9) },
+    ]);
+    expect(await ledger.charges('digits', later(5))).toHaveLength(1);
+    expect(await ledger.chargeOf('digits-t1')).toEqual(first);
+  });
+
+  it('tells how remedies ended, with what they cost and achieved, and nothing of those that were cancelled', async () => {
+    const history = new PostgresOutcomeHistory(test.db);
+    const figures = {
+      accuracy: { champion: 0.9, candidate: 0.95, reference: 0.96 },
+      agreement: { champion: 0.9, candidate: 0.97 },
+      ...{ sizeRatio: 0.27, speedup: 2.1, overChampion: 1 },
+    };
+    const status = (outcome: 'promoted' | 'cancelled'): TriggerStatus => ({
+      ...{ phase: 'Resolved', outcome, detail: '', at: later(20) },
+      achieved: {
+        ...{ decidedBy: 'promotions', candidate: 'wine-t1-c1', version: null, promotion: 'wine-t1-c1-p', figures },
+      },
+    });
+    for (const [number, outcome] of [
+      [1, 'promoted'],
+      [2, 'cancelled'],
+    ] as const) {
+      const trigger = { ...open(number), id: `wine-t${number}`, model: 'wine' };
+      await store.save({ ...(await store.save(trigger)), status: status(outcome) });
+    }
+    await new PostgresTriggerLedger(test.db).charge('wine', {
+      ...{ trigger: 'wine-t1', runnerSeconds: 41, gpuSeconds: 7, at: later(19) },
+    });
+    const outcomes = (await history.list(T0)).filter(({ model }) => model === 'wine');
+    expect(outcomes).toEqual([
+      {
+        ...{ trigger: 'wine-t1', model: 'wine', cause: 'compression-damage', remedy: 'quantize-static' },
+        ...{ outcome: 'promoted', at: later(20), runnerSeconds: 41, gpuSeconds: 7, figures },
+      },
+    ]);
+    expect(await history.list(new Date('2100-01-01T00:00:00Z'))).toEqual([]);
   });
 
   it('lets only one at a time open triggers of a model', async () => {

@@ -1,0 +1,86 @@
+export const RECIPES = ['quantize-static', 'incremental-distillation'] as const;
+export type RecipeName = (typeof RECIPES)[number];
+
+export const REMEDY_NAMES = [
+  'quantize-static',
+  'quantize-static/percentile',
+  'quantize-static/keep-sensitive',
+  'incremental-distillation',
+  'incremental-distillation/long',
+] as const;
+/** A recipe with its parameters. A model document's ladders name these; a recipe's own name means its defaults. */
+export type RemedyName = (typeof REMEDY_NAMES)[number];
+
+/** What is to be done about a cause: a recipe and how far up the ladder it is. */
+export interface Remedy {
+  /** Absent in triggers of older programs; `nameOfRemedy` tells it then. */
+  readonly name?: RemedyName;
+  readonly recipe: RecipeName;
+  /** Its place on the ladder as it is written: 0 = the cheapest rung. */
+  readonly rung: number;
+  /** Parameters of the recipe's steps that this rung changes; merged into the recipe's defaults. */
+  readonly parameters: Readonly<Record<string, unknown>>;
+  /** GPUs that its job asks for; absent = 0. */
+  readonly gpus?: number;
+}
+
+/** What is known of a remedy before it was ever tried. */
+export interface RemedyKind {
+  readonly recipe: RecipeName;
+  readonly parameters: Readonly<Record<string, unknown>>;
+  /** Whether weights are trained; the ladder of `latency` may hold none that does. */
+  readonly trains: boolean;
+  /** GPUs that its job asks for. */
+  readonly gpus: number;
+  /** Expected runner time in units of the cheapest remedy. */
+  readonly relativeCost: number;
+  /** What it does, in a few words. */
+  readonly does: string;
+}
+
+export const REMEDIES: Readonly<Record<RemedyName, RemedyKind>> = {
+  'quantize-static': {
+    ...{ recipe: 'quantize-static', parameters: {}, trains: false, gpus: 0, relativeCost: 1 },
+    does: 'quantizes again, calibrated on fresh samples',
+  },
+  'quantize-static/percentile': {
+    ...{ recipe: 'quantize-static', trains: false, gpus: 0, relativeCost: 1.25 },
+    parameters: { method: 'percentile' },
+    does: 'the same with ranges that leave outliers out',
+  },
+  'quantize-static/keep-sensitive': {
+    ...{ recipe: 'quantize-static', trains: false, gpus: 0, relativeCost: 1.6 },
+    parameters: { excludeSensitive: 2 },
+    does: 'the same with the two most sensitive layers left in full precision',
+  },
+  'incremental-distillation': {
+    ...{ recipe: 'incremental-distillation', parameters: {}, trains: true, gpus: 0, relativeCost: 6 },
+    does: 'trains the reference on fresh labels and distils it',
+  },
+  'incremental-distillation/long': {
+    ...{ recipe: 'incremental-distillation', trains: true, gpus: 0, relativeCost: 12 },
+    parameters: { fineTune: { epochs: 12, patience: 4 }, distil: { epochs: 10, patience: 4 } },
+    does: 'the same with twice the epochs',
+  },
+};
+
+/** True for a name that a ladder may hold. */
+export function isRemedy(name: string): name is RemedyName {
+  return Object.hasOwn(REMEDIES, name);
+}
+
+/** The remedy as a trigger states it, at a place on the ladder. */
+export function remedyAt(name: RemedyName, rung: number): Remedy {
+  const { recipe, parameters, gpus } = REMEDIES[name];
+  return { name, recipe, rung, parameters, ...(gpus > 0 && { gpus }) };
+}
+
+/** The name of a trigger's remedy, also of one that an older program stored without; parameters nobody knows count as the recipe's own. */
+export function nameOfRemedy(remedy: Pick<Remedy, 'name' | 'recipe' | 'parameters'>): RemedyName {
+  if (remedy.name !== undefined) return remedy.name;
+  const asked = JSON.stringify(remedy.parameters);
+  const same = REMEDY_NAMES.find(
+    (name) => REMEDIES[name].recipe === remedy.recipe && JSON.stringify(REMEDIES[name].parameters) === asked,
+  );
+  return same ?? remedy.recipe;
+}
