@@ -34,7 +34,8 @@ export interface Finding {
   /** One sentence for a person. */
   readonly explanation: string;
   /**
-   * When the change is estimated to have begun; null unless alarm. For `accuracy`, `reference-accuracy` and `fidelity`.
+   * When the change is estimated to have begun; null unless alarm. For `accuracy`, `reference-accuracy`, `fidelity`,
+   * `estimated-accuracy`, `mean-error` and `output-distance`.
    */
   readonly changeAt: Date | null;
   /** Recent level of the monitored rate and its time-uniform or Wilson bounds; what attribution compares. */
