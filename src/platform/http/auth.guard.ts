@@ -4,7 +4,7 @@ import type { FastifyRequest } from 'fastify';
 import type { Actor } from '../../kernel/index.js';
 import { type SettingsOf } from '../config/index.js';
 import { covers, secretMatches, sha256 } from './api-token.js';
-import { type Access, ACCESS, type RequestWithActor } from './decorators.js';
+import { type Access, ACCESS, OPENABLE, type RequestWithActor } from './decorators.js';
 import { LoopbackOnly, RoleTooLow, Unauthenticated, UndeclaredRoute } from './errors.js';
 import { notFromThisMachine } from './loopback.js';
 import { httpSettings } from './settings.js';
@@ -14,12 +14,14 @@ import { TokenStore } from './token-store.js';
 @Injectable()
 export class AuthGuard implements CanActivate {
   private readonly bootstrapHash: Buffer | null;
+  private readonly open: ReadonlySet<string>;
 
   constructor(
     private readonly reflector: Reflector,
     private readonly tokens: TokenStore,
     @Inject(httpSettings.token) settings: SettingsOf<typeof httpSettings>,
   ) {
+    this.open = new Set(settings.openRoutes);
     this.bootstrapHash = settings.bootstrapToken === undefined ? null : sha256(settings.bootstrapToken);
   }
 
@@ -31,10 +33,17 @@ export class AuthGuard implements CanActivate {
     if (access === undefined) throw new UndeclaredRoute();
     if (access === 'public') return true;
     const request = context.switchToHttp().getRequest<FastifyRequest & RequestWithActor>();
+    if (this.isOpen(context, request)) return true;
     const actor = await this.identify(request);
     if (!covers(actor.role, access)) throw new RoleTooLow(actor.role, access);
     request.actor = actor;
     return true;
+  }
+
+  /** A token that is presented must be good, also where none is needed. */
+  private isOpen(context: ExecutionContext, request: FastifyRequest): boolean {
+    const name = this.reflector.get<string | undefined>(OPENABLE, context.getHandler());
+    return name !== undefined && this.open.has(name) && request.headers.authorization === undefined;
   }
 
   private async identify(request: FastifyRequest): Promise<Actor> {

@@ -38,6 +38,7 @@ export const CurrentActor = createParamDecorator((_: unknown, context: Execution
 export interface RouteBodyConfig {
   readonly bodyLimit?: number;
   readonly textBody?: boolean;
+  readonly rawBody?: boolean;
 }
 
 /** Another bound for this route's body than the default one, in bytes. */
@@ -50,3 +51,17 @@ export const BodyLimit = (bytes: number): MethodDecorator =>
  */
 export const TextBody = (bytes: number): MethodDecorator =>
   RouteConfig({ bodyLimit: bytes, textBody: true } satisfies RouteBodyConfig);
+
+/** The body arrives as its bytes (`@Body() body: Buffer`), whatever content type the request names, or none. */
+export const RawBody = (bytes: number): MethodDecorator =>
+  RouteConfig({ bodyLimit: bytes, rawBody: true } satisfies RouteBodyConfig);
+
+/** Routes that may be opened to senders without a token. */
+export const OPENABLE_ROUTES = ['cloudevents'] as const;
+export type OpenableRoute = (typeof OPENABLE_ROUTES)[number];
+
+/** Metadata key: the name by which `RATCHET_HTTP_OPEN_ROUTES` opens a route. */
+export const OPENABLE = 'ratchet:openable';
+
+/** An operator may open this route to senders that cannot send a token; closed unless the settings name it. */
+export const Openable = (name: OpenableRoute): MethodDecorator => SetMetadata(OPENABLE, name);

@@ -64,3 +64,19 @@ export class NestedTooDeep extends RatchetError {
     super(`The JSON body is nested deeper than ${limit} levels.`, { limit });
   }
 }
+
+/** Thrown when a streamed body goes beyond its route's bound. */
+export class StreamTooLarge extends RatchetError {
+  readonly code = 'too_large';
+  constructor(limit: number) {
+    super(`The body has more than ${limit} bytes.`, { limit });
+  }
+}
+
+/** Thrown for a body of a kind that the route does not read; answered as HTTP 415. */
+export class UnknownMediaType extends Error {
+  readonly statusCode = 415;
+  constructor(contentType: string | undefined) {
+    super(`Unsupported Media Type: ${contentType ?? 'none is named'}`);
+  }
+}

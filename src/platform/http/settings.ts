@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { settingsGroup } from '../config/index.js';
+import { OPENABLE_ROUTES } from './decorators.js';
 
 const MEBIBYTE = 1024 * 1024;
 
@@ -19,6 +20,19 @@ export const httpSettings = settingsGroup(
       .optional()
       .describe('A secret that acts as an admin token named `bootstrap`, to create the first real tokens with.'),
     jsonBytes: z.coerce.number().int().min(1024).default(MEBIBYTE).describe('Largest JSON request body in bytes.'),
+    openRoutes: z
+      .string()
+      .default('')
+      .transform((text) =>
+        text
+          .split(',')
+          .map((name) => name.trim())
+          .filter((name) => name !== ''),
+      )
+      .pipe(z.array(z.enum(OPENABLE_ROUTES)))
+      .describe(
+        'Routes that also take requests without a token, for senders that cannot send one (`cloudevents`: the logger of KServe). Whoever reaches the port can then write telemetry: let a NetworkPolicy say who does.',
+      ),
     docs: z
       .stringbool()
       .default(true)

@@ -3,6 +3,8 @@ export interface CloudEnvelope {
   readonly id: string;
   readonly source: string;
   readonly type: string;
+  /** As it came; null when the sender does not say. */
+  readonly time: string | null;
   /** Milliseconds since 1970 with their fraction; null when the sender does not say. */
   readonly timeMs: number | null;
   readonly contentType: string | null;

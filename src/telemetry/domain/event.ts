@@ -85,11 +85,14 @@ export interface HalfEvent {
   readonly side: HalfSide;
   /** Ratchet's model, as far as the sender's names tell. */
   readonly model: string;
-  /** The version the sender names; null = what served this arm at `at`. */
+  /** The version the sender names; null = what served this arm at its time. */
   readonly version: Digest | null;
   readonly arm: Arm;
-  /** When it happened; null when the sender does not say, and then there is no latency. */
-  readonly at: Date | null;
+  /**
+   * When it happened, in milliseconds since 1970 with their fraction (whole ones would be too coarse for a latency); null
+   * when the sender does not say, and then there is no latency.
+   */
+  readonly atMs: number | null;
   /** When it was received. */
   readonly receivedAt: Date;
   /** Request: its inputs. Response: its outputs. Empty when `error` is not null. */

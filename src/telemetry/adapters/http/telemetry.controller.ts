@@ -5,17 +5,12 @@ import { Clock, isDigest } from '../../../kernel/index.js';
 import { ModelStore } from '../../../models/index.js';
 import { RequireRole, Summary } from '../../../platform/http/index.js';
 import { latencyQuantile } from '../../domain/latency-sketch.js';
-import type { StoredDeadLetter } from '../../domain/dead-letter.js';
 import type { Window } from '../../domain/window.js';
-import { DeadLetterStore, WindowStore } from '../../ports.js';
+import { WindowStore } from '../../ports.js';
 
 const windowsQuery = z.object({
   version: z.string().refine(isDigest, 'must be a digest').optional(),
   seconds: z.coerce.number().positive().max(31_536_000).default(3600).describe('How far back, in seconds.'),
-});
-const lettersQuery = z.object({
-  model: z.string().max(256).optional(),
-  limit: z.coerce.number().int().min(1).max(200).default(50),
 });
 
 @ApiTags('telemetry')
@@ -23,7 +18,6 @@ const lettersQuery = z.object({
 export class TelemetryController {
   constructor(
     private readonly windows: WindowStore,
-    private readonly letters: DeadLetterStore,
     private readonly models: ModelStore,
     private readonly clock: Clock,
   ) {}
@@ -43,24 +37,9 @@ export class TelemetryController {
         : await this.windows.list(model, query.version, since);
     return { items: windows.map(presentWindow) };
   }
-
-  @Get('telemetry/dead-letters')
-  @RequireRole('viewer')
-  @Summary('What was refused, newest first, with reason, hash and the first bytes')
-  async listDeadLetters(
-    @Query({ schema: lettersQuery }) query: z.output<typeof lettersQuery>,
-  ): Promise<{ readonly items: readonly object[] }> {
-    const { model, limit } = query;
-    const letters = await this.letters.list(model === undefined ? { limit } : { model, limit });
-    return { items: letters.map(presentLetter) };
-  }
 }
 
 function presentWindow({ latency, ...window }: Window): object {
   const at = (q: number): number | null => latencyQuantile([{ latency }], q);
   return { ...window, latencyMs: { p50: at(0.5), p95: at(0.95), p99: at(0.99) } };
-}
-
-function presentLetter({ head, ...letter }: StoredDeadLetter): object {
-  return { ...letter, head: Buffer.from(head).toString('utf8') };
 }
