@@ -120,7 +120,7 @@ describe('the monitor reconciler', () => {
       const label = random() < wrong ? (reference + 2) % 4 : reference;
       const input = Float32Array.from([reference, 0, 0, 0]);
       const common = { sequence, requestId, version: CHAMPION, at, prediction };
-      w.samples.samples.push({ ...common, input, confidence: 1, label: null });
+      w.samples.samples.push({ ...common, input, confidence: 1, label: null, weight: 1 });
       if (!labelled) continue;
       w.samples.arrived.set(requestId, label);
       w.answers.answers.push({ ...common, label });

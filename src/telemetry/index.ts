@@ -1,4 +1,6 @@
 export * from './domain/observation.js';
+export * from './domain/output-pair.js';
+export * from './domain/moments.js';
 export * from './domain/window.js';
 export * from './domain/event.js';
 export * from './domain/errors.js';

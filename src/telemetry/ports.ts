@@ -1,9 +1,11 @@
 import type { Digest } from '../kernel/index.js';
 import type { AdmittedEvent, ModelView } from './domain/admit.js';
-import type { DeadLetter, StoredDeadLetter } from './domain/dead-letter.js';
+import type { DeadLetter, DeadLetterFilter, StoredDeadLetter } from './domain/dead-letter.js';
 import type { BadClass, Decoded, HalfEvent, LabelEvent, TelemetryEvent, ServedEvent } from './domain/event.js';
 import type { LatencySummary } from './domain/latency-sketch.js';
 import type { LabelledAnswer, PairedAnswer, Sample, Snapshot } from './domain/observation.js';
+import type { OutputPair } from './domain/output-pair.js';
+import type { Tally } from './domain/tally.js';
 import type { Window } from './domain/window.js';
 
 /** Closed and still filling windows. */
@@ -25,11 +27,20 @@ export abstract class AnswerLedger {
   abstract pairs(model: string, champion: Digest, candidate: Digest, since: Date): Promise<PairedAnswer[]>;
 }
 
+/** Answers that are a series or a text, beside what the shadow said to the same request; bounded. */
+export abstract class OutputPairStore {
+  /** Pairs of `version` with `shadow` with `sequence > after`, in order of sequence. */
+  abstract after(model: string, version: Digest, shadow: Digest, after: number, limit: number): Promise<OutputPair[]>;
+}
+
 /** The bounded, stratified sample of raw inputs. */
 export abstract class SampleStore {
-  /** Samples answered by `version` with `sequence > after`, in order of sequence. */
+  /**
+   * Samples answered by `version` with `sequence > after`, in order of sequence: only those of the uniform stream, whose
+   * chance to be kept had nothing to do with what was answered, so that they may be fed to a test one by one.
+   */
   abstract after(model: string, version: Digest, after: number, limit: number): Promise<Sample[]>;
-  /** Raw inputs of these requests, where they were kept. */
+  /** Raw inputs of these requests, where they are in the uniform stream (so that which ones are says nothing about the answers). */
   abstract inputs(model: string, requestIds: readonly string[]): Promise<ReadonlyMap<string, Float32Array>>;
   /** Labels that have arrived for these requests. */
   abstract labels(model: string, requestIds: readonly string[]): Promise<ReadonlyMap<string, number>>;
@@ -37,9 +48,17 @@ export abstract class SampleStore {
   abstract count(model: string, since: Date): Promise<{ readonly rows: number; readonly labelled: number }>;
   /**
    * Freezes the samples taken since `since` into the artifact store. When `replay` is given, so many rows older than
-   * `since` are added to the train file (guards against forgetting). @throws NotEnoughSamples
+   * `since` are added to the train file (guards against forgetting). Writes nothing when it throws, so it may be asked again
+   * and again. @throws NotEnoughSamples
    */
-  abstract snapshot(model: string, options: { readonly since: Date; readonly replay: number }): Promise<Snapshot>;
+  abstract snapshot(model: string, options: SnapshotOptions): Promise<Snapshot>;
+}
+
+export interface SnapshotOptions {
+  readonly since: Date;
+  readonly replay: number;
+  /** Least number of held-out rows; 0 when absent. */
+  readonly minimumHoldout?: number;
 }
 
 /** A label that arrived late. */
@@ -75,13 +94,24 @@ export interface IntakeBatch {
   /** Offset after the last entry. */
   readonly to: number;
   readonly events: readonly AdmittedEvent[];
+  /**
+   * What a log's records have added to windows already, each record once by its offset; `events` are then only those that
+   * may be kept one by one. Absent: `events` are counted, each identity once.
+   */
+  readonly tally?: Tally;
+  /** With `tally`: the level of the share by which `events` were chosen, by model; absent = 0. */
+  readonly levels?: ReadonlyMap<string, number>;
   /** Those of `events` whose raw input is to be kept. */
   readonly samples: readonly AdmittedEvent[];
+  /** Chance that an event of a model with an input had to get among `samples`; absent = 1. */
+  readonly chances?: ReadonlyMap<string, number>;
   readonly labels: readonly LabelEvent[];
   /** What data planes say they served; absent = nothing. */
   readonly served?: readonly ServedEvent[];
   /** Requests and responses that are logged apart; joined in the batch's transaction. */
   readonly halves: readonly ReceivedHalf[];
+  /** Whether halves of `models` that have waited too long are given up now; absent = no. */
+  readonly expireHalves?: boolean;
   readonly dead: readonly DeadLetter[];
   /** Views of every model that `events`, `labels` and `served` name. */
   readonly models: ReadonlyMap<string, ModelView>;
@@ -93,6 +123,8 @@ export interface ReceivedHalf {
   readonly half: HalfEvent;
   readonly format: LogFormat;
   readonly record: LogRecord;
+  /** Topic whose name it was read by, where that is not the batch's. */
+  readonly readAs?: string;
 }
 
 /** What became of a batch. */
@@ -105,6 +137,8 @@ export interface BatchReport {
   readonly sampled: number;
   readonly labels: LabelReport;
   readonly halves?: HalfReport;
+  /** Level of the share of answers that is kept one by one (`2^-level`), by model; only with a tally. */
+  readonly levels?: ReadonlyMap<string, number>;
   readonly dead: Readonly<Partial<Record<BadClass, number>>>;
 }
 
@@ -122,6 +156,8 @@ export interface LabelReport {
   readonly early: number;
   readonly repeated: number;
   readonly conflicts: number;
+  /** Of requests outside the share of answers that is kept one by one; absent = 0. */
+  readonly outside?: number;
 }
 
 /**
@@ -153,7 +189,10 @@ export interface LogRecord {
 /** How the values of a topic are to be read. `native` tells JSON from Protobuf by the first byte or `content-type`. */
 export type LogFormat = 'native' | 'cloudevents' | 'seldon';
 
-/** Consecutive records of one partition: everything with `from <= offset < to` (offsets may have gaps). */
+/**
+ * Consecutive records of one partition: everything with `from <= offset < to` (offsets may have gaps). One without records
+ * only moves the offset, also backwards: the log was made anew.
+ */
 export interface LogChunk {
   readonly source: IntakeSource;
   readonly epoch: number;
@@ -161,6 +200,8 @@ export interface LogChunk {
   readonly to: number;
   readonly format: LogFormat;
   readonly records: readonly LogRecord[];
+  /** Topic whose name the records are read by, where that is not the source's: they are read a second time. */
+  readonly readAs?: string;
 }
 
 /** The way in for logs: decodes, checks, aggregates and commits, each record exactly once. */
@@ -182,6 +223,73 @@ export abstract class ForeignDecoder {
   abstract decode(record: LogRecord, format: Exclude<LogFormat, 'native'>, topic: string): Decoded<TelemetryEvent>;
 }
 
+/** What a log's client fetched from one partition: all that the log still has of `from <= offset < to`. */
+export interface FetchedRecords {
+  readonly source: IntakeSource;
+  readonly from: number;
+  readonly to: number;
+  readonly records: readonly LogRecord[];
+  /** Keys and values together. */
+  readonly bytes: number;
+  /** The first offset that the log does not have yet. */
+  readonly end: number;
+}
+
+/** Who is told what a log's client learns. Its methods never throw and never wait. */
+export interface LogListener {
+  /**
+   * Exactly these partitions belong to this member from now on, all others no longer. Nothing is fetched from one before
+   * `LogMembership.seek` was called for it after this.
+   */
+  assigned(sources: readonly IntakeSource[], member: LogMembership): void;
+  /** False: not wanted; the client's position stays where it was. */
+  fetched(records: FetchedRecords): boolean;
+}
+
+/** One member of a group that shares the partitions of some topics. Calls about foreign partitions change nothing. */
+export interface LogMembership {
+  /** Fetches from `offset` on, also when the partition was paused. */
+  seek(source: IntakeSource, offset: number): void;
+  pause(source: IntakeSource): void;
+  resume(source: IntakeSource): void;
+  /** Tells the log how far has been counted: for lag tools only, best effort, some seconds late. */
+  note(source: IntakeSource, next: number): void;
+  /** The first offset that the log still has and the first that it does not have yet. */
+  extent(source: IntakeSource): Promise<{ readonly start: number; readonly end: number }>;
+}
+
+/** The client of a log, such as Kafka's. Knows where records are, not what they mean. */
+export abstract class RecordLog {
+  /**
+   * Joins the group and reads until `leave`. Resolves at once: a log that is away is tried again for ever, and so is
+   * everything that goes wrong later; the listener hears of the result only.
+   */
+  abstract join(topics: readonly string[], listener: LogListener): LogReading;
+  /** Resolves when the client is a member of its group now. @throws IntakeUnavailable when not */
+  abstract check(): Promise<void>;
+}
+
+export interface LogReading {
+  leave(): Promise<void>;
+}
+
+/** Appends to a log. */
+export abstract class RecordAppender {
+  /**
+   * Resolves when every record is durable on the log. Calls must not overlap. What failed may be partly there; a second
+   * attempt then appends it twice. @throws IntakeUnavailable
+   */
+  abstract append(records: readonly OutgoingRecord[]): Promise<void>;
+  abstract close(): Promise<void>;
+}
+
+export interface OutgoingRecord {
+  readonly topic: string;
+  readonly key: string;
+  readonly value: Uint8Array;
+  readonly headers: Readonly<Record<string, string>>;
+}
+
 /** Where events go that came in over HTTP or from the gateway: to the log when there is one, else to the engine. */
 export abstract class EventSink {
   /**
@@ -195,6 +303,8 @@ export interface OutgoingEvent {
   readonly key: string;
   readonly value: Uint8Array;
   readonly format: LogFormat;
+  /** `label` when `value` is a native label, which has a topic of its own. */
+  readonly kind?: 'event' | 'label';
   readonly headers: Readonly<Record<string, string>>;
 }
 
@@ -202,7 +312,13 @@ export interface OutgoingEvent {
 export abstract class DeadLetterStore {
   /** Joins the current unit of work. */
   abstract add(letters: readonly DeadLetter[]): Promise<void>;
-  abstract list(options: { readonly model?: string; readonly limit: number }): Promise<StoredDeadLetter[]>;
+  abstract list(options: DeadLetterFilter & { readonly limit: number }): Promise<StoredDeadLetter[]>;
+  abstract find(id: number): Promise<StoredDeadLetter | null>;
+  /**
+   * Marks these as fed in again, in the current unit of work, and returns those that had not been before: whoever gets a
+   * letter from here is the only one.
+   */
+  abstract takeForReplay(ids: readonly number[], by: string, at: Date): Promise<StoredDeadLetter[]>;
 }
 
 /** What one sweep removed. */

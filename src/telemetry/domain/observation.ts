@@ -7,6 +7,8 @@ export interface LabelledAnswer {
   readonly version: Digest;
   readonly at: Date;
   readonly prediction: number;
+  /** null when the answer said nothing about it. */
+  readonly confidence: number | null;
   readonly label: number;
 }
 
@@ -30,12 +32,16 @@ export interface Sample {
   readonly prediction: number;
   readonly confidence: number | null;
   readonly label: number | null;
+  /** Requests that this one stands for: one divided by the chance that it had to be kept. */
+  readonly weight: number;
 }
 
 /**
  * A frozen sample in two Arrow files, split by a stable hash of the request id so that no row is ever in both.
  * Columns: `request_id` utf8, `at` timestamp[ms, UTC], `version` utf8, `input` fixed_size_list<float32>,
- * `prediction` float64, `confidence` float64?, `label` float64? (null = unlabelled), `stratum` utf8.
+ * `prediction` float64, `confidence` float64?, `label` float64? (null = unlabelled), `stratum` utf8, `weight` float64 (one
+ * divided by the chance to be kept). The holdout file holds only rows that were chosen without regard to strata, so shares
+ * counted on it are unbiased as they are; the train file also holds the stratified reservoirs.
  */
 export interface Snapshot {
   readonly train: SnapshotFile;

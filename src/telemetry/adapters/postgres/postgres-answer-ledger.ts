@@ -26,7 +26,7 @@ export class PostgresAnswerLedger extends AnswerLedger {
 
   override labelledAfter(model: string, version: Digest, after: number, limit: number): Promise<LabelledAnswer[]> {
     return this.db.query<LabelledAnswer>(
-      `SELECT label_sequence::float8 AS sequence, request_id AS "requestId", version, at, prediction, label
+      `SELECT label_sequence::float8 AS sequence, request_id AS "requestId", version, at, prediction, confidence, label
        FROM telemetry.answer WHERE model = $1 AND version = $2 AND label_sequence > $3
        ORDER BY answer.label_sequence LIMIT $4`,
       [model, version, after, limit],
