@@ -178,6 +178,80 @@ describe('the command line', () => {
     expect(out).toEqual(['rt_abc_secret']);
   });
 
+  describe('dlq', () => {
+    const letter = {
+      ...{ id: 7, topic: 'events', partition: 1, offset: 42, model: null, sizeBytes: 3, format: 'native', headers: {} },
+      ...{ reason: { class: 'not-json', detail: 'is not JSON' }, sha256: 'sha256:ab', at: '2026-01-01T10:00:00.000Z' },
+      ...{ head: 'a\u001b[', headHex: '611b5b', replayedAt: null, replayedBy: null, notReplayable: null },
+    };
+
+    it('lists with filters, and says when there is more', async () => {
+      const query = 'limit=50&model=digits&class=not-json&since=2026-01-01T00%3A00%3A00.000Z';
+      answers[`GET /telemetry/dead-letters?${query}`] = { body: { items: [letter], next: 7 } };
+      expect(await run('dlq', 'list', '-m', 'digits', '--class', 'not-json', '--since', '2026-01-01')).toBe(EXIT.ok);
+      expect(out[0]?.split('\n')[1]).toMatch(
+        /^7 +2026-01-01 10:00:00Z +not-json +– +events +1 +42 +3 +– +is not JSON$/,
+      );
+      expect(err).toEqual(['there are more: --before 7']);
+    });
+
+    it('shows one with its bytes as text and in hexadecimal, and no control characters', async () => {
+      answers['GET /telemetry/dead-letters/7'] = { body: letter };
+      await run('dlq', 'show', '7');
+      expect(out[0]).toContain('PLACE       topic events, partition 1, offset 42');
+      expect(out[0]).toContain('TEXT\na·[\n\nHEX\n0000  61 1b 5b');
+      await run('dlq', 'show', '7', '-o', 'json');
+      expect(JSON.parse(out[1] ?? '')).toEqual(letter);
+    });
+
+    it('replays one, or all that a filter leaves', async () => {
+      const report = { replayed: 1, refused: 0, skipped: [{ id: 3, reason: 'it was replayed meanwhile' }] };
+      answers['POST /telemetry/dead-letters/7/replay'] = { body: report };
+      answers['POST /telemetry/dead-letters/replay'] = { body: report };
+      expect(await run('dlq', 'replay', '7', '--reason', 'mended')).toBe(EXIT.ok);
+      expect(await run('dlq', 'replay', '--all', '--class', 'unknown-model', '--reason', 'mended')).toBe(EXIT.ok);
+      expect(seen.map(({ body }) => JSON.parse(body) as unknown)).toEqual([
+        { reason: 'mended' },
+        { reason: 'mended', class: 'unknown-model', limit: 100 },
+      ]);
+      expect(out[0]).toBe('1 replayed; 0 of them refused again (as new letters)');
+      expect(err[0]).toBe('3 was left out: it was replayed meanwhile');
+    });
+
+    it.each([
+      [['dlq', 'show', '../x'], 'must be a whole number'],
+      [['dlq', 'replay', '--reason', 'x'], 'either one ID, or --all'],
+      [['dlq', 'replay', '7', '--all', '--reason', 'x'], 'either one ID, or --all'],
+      [['dlq', 'replay', '7', '-m', 'digits', '--reason', 'x'], 'Filters go with --all'],
+      [['dlq', 'replay', '7'], '--reason'],
+      [['dlq', 'list', '--since', 'yesterday'], 'is no time'],
+    ])('%j is a mistake that is explained', async (args, message) => {
+      expect(await run(...args)).toBe(EXIT.usage);
+      expect(err.join('\n')).toContain(message);
+    });
+  });
+
+  it('says that a folder is no document', async () => {
+    expect(await run('apply', '-f', folder)).toBe(EXIT.usage);
+    expect(err[0]).toContain('is a folder');
+  });
+
+  it.each([[['shear', '--help']], [['dlq', 'shear', '--help']], [['help', 'shear']], [['token', 'shear', '-h']]])(
+    '%j does not end well, because there is no such command',
+    async (args) => {
+      expect(await run(...args)).toBe(EXIT.usage);
+      expect(err[0]).toMatch(/unknown command "(\w+ )?shear"; there are: /);
+    },
+  );
+
+  it.each([[['--help']], [['dlq', '--help']], [['dlq', 'replay', '--help']], [['help', 'get']]])(
+    '%j explains itself',
+    async (args) => {
+      expect(await run(...args)).toBe(EXIT.ok);
+      expect(out.join('')).toContain('Usage: ratchet');
+    },
+  );
+
   it('fails when the audit log is broken', async () => {
     answers['GET /audit/verify'] = { body: { intact: false, seq: 7, reason: 'entry 7 is missing' } };
     expect(await run('audit', 'verify')).toBe(EXIT.refused);

@@ -153,6 +153,19 @@ export const TOKEN_COLUMNS: readonly Column[] = [
   ['REVOKED', at('revokedAt')],
 ];
 
+export const LETTER_COLUMNS: readonly Column[] = [
+  ID,
+  ['AT', at('at')],
+  ['CLASS', at('reason', 'class')],
+  ['MODEL', at('model')],
+  ['TOPIC', at('topic')],
+  ['PARTITION', at('partition')],
+  ['OFFSET', at('offset')],
+  ['BYTES', at('sizeBytes')],
+  ['REPLAYED', at('replayedAt')],
+  ['DETAIL', at('reason', 'detail')],
+];
+
 export const AUDIT_COLUMNS: readonly Column[] = [
   ['SEQ', at('seq')],
   ['AT', at('at')],

@@ -3,6 +3,7 @@ import { ROLES } from '../kernel/audit.js';
 import { act, label, submit, trigger } from './commands/act.js';
 import { createToken, listAudit, listTokens, revokeToken, verifyAudit } from './commands/admin.js';
 import { apply } from './commands/apply.js';
+import { listLetters, replayLetters, showLetter } from './commands/dlq.js';
 import { get, history } from './commands/get.js';
 import { EXIT, Failure } from './failure.js';
 import { KINDS } from './kinds.js';
@@ -12,6 +13,7 @@ import { connected, open, type Session, type Surroundings } from './session.js';
 export async function runCli(args: readonly string[], surroundings: Surroundings): Promise<number> {
   const program = buildProgram(surroundings);
   try {
+    refuseUnknownCommand(program, args);
     await program.parseAsync([...args], { from: 'user' });
     return EXIT.ok;
   } catch (error) {
@@ -20,6 +22,25 @@ export async function runCli(args: readonly string[], surroundings: Surroundings
     surroundings.err(`ratchet: ${error.message}`);
     return error.exitCode;
   }
+}
+
+/** Commander answers `--help` before it looks whether there is such a command, and then ends well. */
+function refuseUnknownCommand(program: Command, args: readonly string[]): void {
+  let command = program;
+  for (const word of args) {
+    if (word.startsWith('-') || command.commands.length === 0) return;
+    if (word === 'help') continue;
+    const next = command.commands.find((one) => one.name() === word || one.aliases().includes(word));
+    if (next === undefined) {
+      const known = command.commands.map((one) => one.name()).join(', ');
+      throw new Failure(`unknown command "${[...pathOf(command), word].join(' ')}"; there are: ${known}.`, EXIT.usage);
+    }
+    command = next;
+  }
+}
+
+function pathOf(command: Command): string[] {
+  return command.parent === null ? [] : [...pathOf(command.parent), command.name()];
 }
 
 function buildProgram(surroundings: Surroundings): Command {
@@ -68,6 +89,7 @@ function buildProgram(surroundings: Surroundings): Command {
       act(session, collection, verb, command.args[0] ?? '', command.opts()['reason'] as string),
     ).requiredOption(...reason);
   }
+  addDeadLetters(program, add);
   addAdministration(program, add);
   return program;
 }
@@ -87,6 +109,38 @@ type Add = (
   description: string,
   action: (session: Session, command: Command) => Promise<void>,
 ) => Command;
+
+function addDeadLetters(program: Command, add: Add): void {
+  const dlq = program.command('dlq').description('dead letters: events and labels that were refused');
+  const filtered = (command: Command): Command =>
+    command
+      .option('-m, --model <model>', 'only those about this model')
+      .option('--class <class>', 'only those refused for this class of reason, e.g. not-json')
+      .option('--topic <topic>', 'only those that came by this topic')
+      .option('--since <time>', 'only those at or after this time');
+  filtered(
+    add(dlq, 'list', 'what was refused, newest first', (session, command) => listLetters(session, ownOptions(command))),
+  )
+    .option('--before <id>', 'only those with a lower id: the next page')
+    .option('--limit <count>', 'how many', '50');
+  add(dlq, 'show <id>', 'one of them, with its first bytes', (session, command) =>
+    showLetter(session, command.args[0] ?? ''),
+  );
+  filtered(
+    add(dlq, 'replay [id]', 'read refused events once more and feed them in, each once', (session, command) =>
+      replayLetters(session, command.args[0], ownOptions(command)),
+    ),
+  )
+    .option('--all', 'all that the filters leave and that were not replayed before')
+    .option('--limit <count>', 'with --all: at most so many, the newest first', '100')
+    .requiredOption('--reason <text>', 'why; for the audit log');
+}
+
+/** What was asked of the command itself, without the options that every command has. */
+function ownOptions<Options>(command: Command): Options {
+  const { url: _url, token: _token, output: _output, ...own } = command.opts<Record<string, unknown>>();
+  return own as Options;
+}
 
 function addAdministration(program: Command, add: Add): void {
   const token = program.command('token').description('API tokens');

@@ -7,12 +7,11 @@ const MAX_DOCUMENT_BYTES = 256 * 1024;
 
 /** The documents of a YAML or JSON file. Aliases are refused: a few lines of them can stand for gigabytes. */
 export async function readDocuments(path: string, maxBytes = MAX_DOCUMENT_BYTES): Promise<unknown[]> {
-  const size = await stat(path).then(
-    (file) => file.size,
-    (error: unknown) => {
-      throw cannotRead(path, error);
-    },
-  );
+  const file = await stat(path).catch((error: unknown) => {
+    throw cannotRead(path, error);
+  });
+  if (file.isDirectory()) throw new Failure(`${path} is a folder; name a file in it.`, EXIT.usage);
+  const { size } = file;
   if (size > maxBytes) throw new Failure(`${path} has ${size} bytes; a document has at most ${maxBytes}.`, EXIT.usage);
   const text = await readFile(path, 'utf8').catch((error: unknown) => {
     throw cannotRead(path, error);
