@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { Answer } from '../serving/index.js';
-import { type DeadLetter, HEAD_BYTES } from './domain/dead-letter.js';
+import { type DeadLetter, KEPT_BYTES } from './domain/dead-letter.js';
 import type { BadReason, Decoded, TelemetryEvent } from './domain/event.js';
 import type { LogFormat, LogRecord } from './ports.js';
 
@@ -11,10 +11,12 @@ export interface IntakeEntry {
   readonly body: () => Uint8Array;
   /** Estimate of the memory it holds. */
   readonly bytes: number;
+  /** Whose it is, where that is known of something that was refused. */
+  readonly model?: string;
   /** Its place in a log; follows from the order where entries are consecutive. */
   readonly offset?: number;
   /** The record it was read from; needed for halves, which may have to wait as they came. */
-  readonly origin?: { readonly format: LogFormat; readonly record: LogRecord };
+  readonly origin?: { readonly format: LogFormat; readonly record: LogRecord; readonly readAs?: string };
 }
 
 /** An event that came in encoded or already parsed. */
@@ -41,13 +43,13 @@ export function jsonBytes(value: unknown): Uint8Array {
 export function deadLetter(
   body: Uint8Array,
   reason: BadReason,
-  place: Pick<DeadLetter, 'topic' | 'partition' | 'offset' | 'model' | 'at'>,
+  place: Pick<DeadLetter, 'topic' | 'partition' | 'offset' | 'model' | 'at' | 'format' | 'headers'>,
 ): DeadLetter {
   return {
     ...place,
     reason,
     sha256: `sha256:${createHash('sha256').update(body).digest('hex')}`,
-    head: body.subarray(0, HEAD_BYTES),
+    head: body.subarray(0, KEPT_BYTES),
     sizeBytes: body.length,
   };
 }

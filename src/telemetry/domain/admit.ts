@@ -1,4 +1,5 @@
 import type { Model, ModelSpec } from '../../models/index.js';
+import { redactEvent, redactionOf, type Redaction } from './redact.js';
 import { type Decoded, type InferenceEvent, type ServedEvent, bad } from './event.js';
 
 /** What the engine needs to know of a model. */
@@ -16,7 +17,11 @@ export interface ModelView {
   readonly labelWaitSeconds: number;
   /** How long answers are kept; older events cannot be told from duplicates any more. */
   readonly keepSeconds: number;
+  /** Whether raw inputs may be kept at all. */
+  readonly sampling: boolean;
+  readonly redaction: Redaction;
   readonly sampleRows: number;
+  readonly sampleBytes: number;
   readonly sampleSeconds: number;
 }
 
@@ -39,26 +44,30 @@ export function viewOf(model: Model): ModelView {
     spec: model.spec,
     classes: task.kind === 'classification' ? task.classes : null,
     inputLength: input.shape.slice(1).reduce((product, size) => product * size, 1),
-    features: telemetry.features,
+    features: telemetry.features.filter((name) => !telemetry.redact.includes(name)),
     windowSeconds: telemetry.windowSeconds,
     maxLatenessSeconds: telemetry.maxLatenessSeconds,
     labelWaitSeconds: telemetry.labelWaitSeconds,
     keepSeconds: telemetry.labelWaitSeconds + experiment.maxSeconds,
+    sampling: telemetry.sampling,
+    redaction: redactionOf(telemetry),
     sampleRows: telemetry.sampleRows,
+    sampleBytes: telemetry.sampleBytes,
     sampleSeconds: telemetry.sampleSeconds,
   };
 }
 
-/** Checks an event against its model's contract and finds its window. Total; never throws. */
-export function admit(event: InferenceEvent, view: ModelView | null, now: Date): Decoded<AdmittedEvent> {
+/** Checks an event against its model's contract, takes out what must not be stored, and finds its window. Total; never throws. */
+export function admit(given: InferenceEvent, view: ModelView | null, now: Date): Decoded<AdmittedEvent> {
   if (view === null) return bad('unknown-model', 'there is no such model');
-  const { prediction, input } = event;
+  const { prediction, input } = given;
   if (prediction !== null && view.classes !== null && !isClass(prediction, view.classes)) {
     return bad('contract', `prediction ${prediction} is not one of ${view.classes} classes`);
   }
   if (input !== null && input.length !== view.inputLength) {
     return bad('contract', `input has ${input.length} numbers; the model takes ${view.inputLength}`);
   }
+  const event = redactEvent(given, view.redaction);
   const age = now.getTime() - event.at.getTime();
   if (age > view.keepSeconds * 1000) return bad('too-old', `at is more than ${view.keepSeconds} s ago`);
   const at = age < 0 ? now : event.at;
@@ -92,8 +101,13 @@ const MOST_SERVED_SECONDS = 86_400;
 
 /** Inclusive start of the window of `seconds` that contains `at`; windows are aligned to 1970. */
 export function windowStart(at: Date, seconds: number): Date {
+  return new Date(windowStartMs(at.getTime(), seconds));
+}
+
+/** The same in milliseconds since 1970. */
+export function windowStartMs(at: number, seconds: number): number {
   const size = seconds * 1000;
-  return new Date(Math.floor(at.getTime() / size) * size);
+  return Math.floor(at / size) * size;
 }
 
 function isClass(prediction: number, classes: number): boolean {

@@ -37,7 +37,8 @@ describe('decodeEvent', () => {
         features: { mean: 0.1 },
         prediction: 3,
         confidence: 0.9,
-        shadow: { version, prediction: 4 },
+        output: null,
+        shadow: { version, prediction: 4, output: null },
         input: Float32Array.of(1, 2),
       },
     });
@@ -142,7 +143,7 @@ describe('decodeEvent', () => {
         return (
           got.kind === 'inference' &&
           got.requestId.length <= 256 &&
-          Number.isFinite(got.latencyMs) &&
+          (got.latencyMs === null || Number.isFinite(got.latencyMs)) &&
           Object.values(got.features).every(Number.isFinite)
         );
       }),

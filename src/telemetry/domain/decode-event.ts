@@ -1,18 +1,41 @@
 import { type Digest, isDigest } from '../../kernel/index.js';
-import { type Decoded, INFERENCE_SCHEMA, LABEL_SCHEMA, type Shadow, type TelemetryEvent, bad } from './event.js';
+import type { Arm } from '../../serving/index.js';
 import { decodeInput } from './decode-input.js';
+import {
+  type Decoded,
+  INFERENCE_SCHEMA,
+  LABEL_SCHEMA,
+  type LabelEvent,
+  type Output,
+  SERVED_SCHEMA,
+  type ServedEvent,
+  type TelemetryEvent,
+  bad,
+} from './event.js';
+import { EventRow, MAX_FEATURES } from './event-row.js';
+import { NameTable } from './name-table.js';
+import { parseTime } from './parse-time.js';
 
 /** Largest encoded event. */
 export const MAX_EVENT_BYTES = 1_048_576;
+/** Longest text that an event may answer with, and most numbers of a series. */
+export const MAX_OUTPUT_TEXT = 65_536;
+export const MAX_OUTPUT_NUMBERS = 65_536;
 const MAX_TEXT = 256;
-const MAX_FEATURES = 64;
 const MAX_LATENCY_MS = 86_400_000;
+const MAX_SERVED = 1e12;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Carries a field's fault out of the readers below; never leaves this file. */
 class FieldFault extends Error {}
+
+/** For whoever wants an event as an object. */
+const scratch = new EventRow();
+const nameTable = new NameTable();
+/** Most events are of the same version as the one before. */
+let lastVersion: Digest | null = null;
 
 /**
  * Decodes one native event: bytes of JSON, or a value that was already parsed. Written by hand because it runs for
@@ -22,17 +45,25 @@ class FieldFault extends Error {}
 export function decodeEvent(input: unknown): Decoded<TelemetryEvent> {
   const parsed = input instanceof Uint8Array ? parseJson(input) : { ok: input };
   if ('bad' in parsed) return parsed;
-  const value = parsed.ok;
+  return readEvent(parsed.ok, scratch) ?? { ok: scratch.toEvent() };
+}
+
+/** Reads a parsed event: null when it is an inference, which is in `row` then; everything else is returned. Never throws. */
+export function readEvent(value: unknown, row: EventRow): Decoded<LabelEvent | ServedEvent> | null {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return bad('schema', 'is not a JSON object');
   const fields = value as Fields;
   try {
-    if (fields.schema === INFERENCE_SCHEMA) return { ok: inferenceEvent(fields) };
+    if (fields.schema === INFERENCE_SCHEMA) {
+      readInference(fields, row);
+      return null;
+    }
     if (fields.schema === LABEL_SCHEMA) return { ok: labelEvent(fields) };
+    if (fields.schema === SERVED_SCHEMA) return { ok: servedEvent(fields) };
   } catch (fault) {
     if (fault instanceof FieldFault) return bad('field', fault.message);
     return bad('field', 'cannot be read');
   }
-  return bad('schema', `schema must be "${INFERENCE_SCHEMA}" or "${LABEL_SCHEMA}"`);
+  return bad('schema', `schema must be "${INFERENCE_SCHEMA}", "${LABEL_SCHEMA}" or "${SERVED_SCHEMA}"`);
 }
 
 /** Bytes to a JSON value; refuses what is too large, no UTF-8 or no JSON. Never throws. */
@@ -53,8 +84,8 @@ export function parseJson(bytes: Uint8Array, limit = MAX_EVENT_BYTES): Decoded<u
 }
 
 /** True for a text that every part of the system can carry: bounded, without NUL, and valid Unicode. */
-export function isPlainText(value: unknown): value is string {
-  if (typeof value !== 'string' || value.length === 0 || value.length > MAX_TEXT) return false;
+export function isPlainText(value: unknown, longest = MAX_TEXT): value is string {
+  if (typeof value !== 'string' || value.length === 0 || value.length > longest) return false;
   for (let i = 0; i < value.length; i += 1) {
     const unit = value.charCodeAt(i);
     // Only texts with a surrogate or NUL need the slow look.
@@ -63,32 +94,31 @@ export function isPlainText(value: unknown): value is string {
   return true;
 }
 
-function inferenceEvent(fields: Fields): TelemetryEvent {
-  const error = optional(fields, 'error', text);
-  const prediction = optional(fields, 'prediction', finite);
-  if (error === null && prediction === null) throw new FieldFault('prediction is missing, and there is no error');
-  if (error !== null && prediction !== null) throw new FieldFault('prediction and error exclude each other');
-  const input = decodeInput(fields.input);
-  if (typeof input === 'string') throw new FieldFault(input);
-  return {
-    kind: 'inference',
-    requestId: text(fields, 'requestId'),
-    model: text(fields, 'model'),
-    version: digest(fields, 'version'),
-    arm: arm(fields.arm),
-    at: time(fields),
-    latencyMs: within(fields, 'latencyMs', 0, MAX_LATENCY_MS),
-    error,
-    features: features(fields.features),
-    prediction,
-    confidence: optional(fields, 'confidence', (f, name) => within(f, name, 0, 1)),
-    output: null,
-    shadow: shadow(fields.shadow),
-    input,
-  };
+function readInference(fields: Fields, row: EventRow): void {
+  row.clear();
+  row.error = isGiven(fields.error) ? text(fields, 'error') : null;
+  row.prediction = isGiven(fields.prediction) ? finite(fields, 'prediction') : Number.NaN;
+  row.output = isGiven(fields.output) ? output(fields.output, 'output') : null;
+  const isAnswered = isGiven(fields.prediction) || row.output !== null;
+  if (row.error === null && !isAnswered) throw new FieldFault('prediction is missing, and there is no error');
+  if (row.error !== null && isAnswered) throw new FieldFault('prediction and error exclude each other');
+  row.requestId = text(fields, 'requestId');
+  row.model = text(fields, 'model');
+  row.version = digest(fields, 'version');
+  row.arm = arm(fields.arm);
+  row.at = time(fields);
+  if (isGiven(fields.latencyMs)) row.latencyMs = within(fields, 'latencyMs', 0, MAX_LATENCY_MS);
+  if (isGiven(fields.confidence)) row.confidence = within(fields, 'confidence', 0, 1);
+  if (isGiven(fields.features)) readFeatures(fields.features, row);
+  if (isGiven(fields.shadow)) readShadow(fields.shadow, row);
+  if (isGiven(fields.input)) {
+    const input = decodeInput(fields.input);
+    if (typeof input === 'string') throw new FieldFault(input);
+    row.input = input;
+  }
 }
 
-function labelEvent(fields: Fields): TelemetryEvent {
+function labelEvent(fields: Fields): LabelEvent {
   return {
     kind: 'label',
     requestId: text(fields, 'requestId'),
@@ -97,26 +127,43 @@ function labelEvent(fields: Fields): TelemetryEvent {
   };
 }
 
-function optional<T>(fields: Fields, name: string, read: (fields: Fields, name: string) => T): T | null {
-  return fields[name] === undefined || fields[name] === null ? null : read(fields, name);
+function servedEvent(fields: Fields): ServedEvent {
+  const requests = within(fields, 'requests', 0, MAX_SERVED);
+  if (!Number.isInteger(requests)) throw new FieldFault('requests must be a whole number');
+  return {
+    kind: 'served',
+    model: text(fields, 'model'),
+    version: digest(fields, 'version'),
+    at: new Date(time(fields)),
+    seconds: within(fields, 'seconds', 0, 86_400),
+    requests,
+    source: text(fields, 'source'),
+  };
+}
+
+function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null;
 }
 
 function text(fields: Fields, name: string): string {
   const value = fields[name];
-  if (value === undefined || value === null) throw new FieldFault(`${name} is missing`);
+  if (!isGiven(value)) throw new FieldFault(`${name} is missing`);
   if (!isPlainText(value)) throw new FieldFault(`${name} must be a text of 1 to ${MAX_TEXT} characters without NUL`);
   return value;
 }
 
 function digest(fields: Fields, name: string): Digest {
-  const value = text(fields, name);
-  if (!isDigest(value)) throw new FieldFault(`${name} must be a digest like sha256:<64 hex digits>`);
-  return value;
+  const value = fields[name];
+  if (value === lastVersion && lastVersion !== null) return lastVersion;
+  const given = text(fields, name);
+  if (!isDigest(given)) throw new FieldFault(`${name} must be a digest like sha256:<64 hex digits>`);
+  lastVersion = given;
+  return given;
 }
 
 function finite(fields: Fields, name: string): number {
   const value = fields[name];
-  if (value === undefined || value === null) throw new FieldFault(`${name} is missing`);
+  if (!isGiven(value)) throw new FieldFault(`${name} is missing`);
   if (typeof value !== 'number' || !Number.isFinite(value)) throw new FieldFault(`${name} must be a finite number`);
   return value;
 }
@@ -127,44 +174,81 @@ function within(fields: Fields, name: string, least: number, most: number): numb
   return value;
 }
 
-function arm(value: unknown): 'stable' | 'candidate' {
-  if (value === undefined || value === null || value === 'stable') return 'stable';
+function arm(value: unknown): Arm {
+  if (!isGiven(value) || value === 'stable') return 'stable';
   if (value === 'candidate') return 'candidate';
   throw new FieldFault('arm must be "stable" or "candidate"');
 }
 
-/** Milliseconds since 1970 or an ISO 8601 text with its zone; a text without one would mean another time on each machine. */
-function time(fields: Fields): Date {
-  const value = fields.at;
-  if (value === undefined || value === null) throw new FieldFault('at is missing');
-  const iso = typeof value === 'string' && value.length <= 40 && /^\d{4}-\d\d-\d\dT.*(?:Z|[+-]\d\d:?\d\d)$/.test(value);
-  const at = typeof value === 'number' || iso ? new Date(value) : null;
-  const year = at === null ? Number.NaN : at.getUTCFullYear();
-  if (at === null || !(year >= 1970 && year <= 9999)) {
-    throw new FieldFault('at must be milliseconds since 1970 or an ISO 8601 time with a zone');
-  }
+function time(fields: Fields): number {
+  if (!isGiven(fields.at)) throw new FieldFault('at is missing');
+  const at = parseTime(fields.at);
+  if (Number.isNaN(at)) throw new FieldFault('at must be milliseconds since 1970 or an ISO 8601 time with a zone');
   return at;
 }
 
-/** The object itself, once every name and number in it was looked at: copying 16 numbers costs more than checking them. */
-function features(value: unknown): Readonly<Record<string, number>> {
-  if (value === undefined || value === null) return {};
+function output(value: unknown, name: string): Output {
+  if (typeof value === 'string') {
+    if (value === '' || isPlainText(value, MAX_OUTPUT_TEXT)) return value;
+    throw new FieldFault(`${name} must be a text of at most ${MAX_OUTPUT_TEXT} characters without NUL`);
+  }
+  if (!Array.isArray(value)) throw new FieldFault(`${name} must be an array of numbers or a text`);
+  if (value.length === 0 || value.length > MAX_OUTPUT_NUMBERS) {
+    throw new FieldFault(`${name} must have 1 to ${MAX_OUTPUT_NUMBERS} numbers`);
+  }
+  const at = value.findIndex((number: unknown) => typeof number !== 'number' || !Number.isFinite(number));
+  if (at !== -1) throw new FieldFault(`${name}[${at}] must be a finite number`);
+  return value as number[];
+}
+
+/** Names that are those of the event before need no look at their characters. */
+function readFeatures(value: unknown, row: EventRow): void {
   if (typeof value !== 'object' || Array.isArray(value)) throw new FieldFault('features must be an object of numbers');
-  const names = Object.keys(value);
-  if (names.length > MAX_FEATURES) throw new FieldFault(`features has ${names.length} names; at most ${MAX_FEATURES}`);
-  for (const name of names) {
-    if (name === '__proto__' || !isPlainText(name)) throw new FieldFault('features has a name that cannot be used');
-    const number = (value as Fields)[name];
+  const fields = value as Fields;
+  const expected = lastNames;
+  let count = 0;
+  for (const name in fields) {
+    if (name !== expected[count]) {
+      readNewFeatures(fields, row);
+      return;
+    }
+    const number = fields[name];
     if (typeof number !== 'number' || !Number.isFinite(number)) {
       throw new FieldFault(`features.${name} must be a finite number`);
     }
+    row.values[count] = number;
+    count += 1;
   }
-  return value as Readonly<Record<string, number>>;
+  if (count !== expected.length) {
+    readNewFeatures(fields, row);
+    return;
+  }
+  row.names = expected;
+  row.count = count;
 }
 
-function shadow(value: unknown): Shadow | null {
-  if (value === undefined || value === null) return null;
+let lastNames: readonly string[] = [];
+
+function readNewFeatures(fields: Fields, row: EventRow): void {
+  const names = Object.keys(fields);
+  if (names.length > MAX_FEATURES) throw new FieldFault(`features has ${names.length} names; at most ${MAX_FEATURES}`);
+  names.forEach((name, i) => {
+    if (name === '__proto__' || !isPlainText(name)) throw new FieldFault('features has a name that cannot be used');
+    const number = fields[name];
+    if (typeof number !== 'number' || !Number.isFinite(number)) {
+      throw new FieldFault(`features.${name} must be a finite number`);
+    }
+    row.values[i] = number;
+  });
+  lastNames = nameTable.of(names);
+  row.names = lastNames;
+  row.count = names.length;
+}
+
+function readShadow(value: unknown, row: EventRow): void {
   if (typeof value !== 'object' || Array.isArray(value)) throw new FieldFault('shadow must be an object');
   const fields = value as Fields;
-  return { version: digest(fields, 'version'), prediction: optional(fields, 'prediction', finite), output: null };
+  row.shadowVersion = digest(fields, 'version');
+  if (isGiven(fields.prediction)) row.shadowPrediction = finite(fields, 'prediction');
+  if (isGiven(fields.output)) row.shadowOutput = output(fields.output, 'shadow.output');
 }

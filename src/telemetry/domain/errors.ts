@@ -3,11 +3,17 @@ import { RatchetError } from '../../kernel/index.js';
 /** Thrown when a snapshot was asked for, but there is nothing to train on. */
 export class NotEnoughSamples extends RatchetError {
   readonly code = 'unprocessable';
-  constructor(model: string, since: Date, rows: number) {
-    super(`There are not enough samples of model "${model}" since ${since.toISOString()}: ${rows} kept.`, {
-      model,
-      since: since.toISOString(),
-      rows,
+  constructor(
+    model: string,
+    since: Date,
+    rows: number,
+    heldOut: { readonly holdout: number; readonly minimumHoldout: number } | null = null,
+  ) {
+    const detail =
+      heldOut === null ? '' : `, of which ${heldOut.holdout} held out (${heldOut.minimumHoldout} are required)`;
+    super(`There are not enough samples of model "${model}" since ${since.toISOString()}: ${rows} kept${detail}.`, {
+      ...{ model, since: since.toISOString(), rows },
+      ...heldOut,
     });
   }
 }
@@ -54,8 +60,8 @@ export class IntakeOverloaded extends RatchetError {
 export class IntakeUnavailable extends RatchetError {
   readonly code = 'unavailable';
   override readonly retryable = true;
-  constructor(reason: string) {
-    super(`Telemetry is not taken now: ${reason}.`, { reason });
+  constructor(reason: string, options?: { cause?: unknown }) {
+    super(`Telemetry is not taken now: ${reason}.`, { reason }, options);
   }
 }
 
@@ -64,5 +70,13 @@ export class BodyTooLarge extends RatchetError {
   readonly code = 'too_large';
   constructor(bytes: number, limit: number) {
     super(`The body has ${bytes} bytes; at most ${limit} are taken.`, { bytes, limit });
+  }
+}
+
+/** Thrown when a dead letter cannot be fed in again. */
+export class NotReplayable extends RatchetError {
+  readonly code = 'conflict';
+  constructor(id: number, why: string) {
+    super(`The dead letter ${id} cannot be replayed: ${why}.`, { id, why });
   }
 }

@@ -2,10 +2,15 @@ import type { Digest } from '../../kernel/index.js';
 
 /** Values after which a feature's bins are fixed. */
 export const PROFILE_VALUES = 300;
-const QUANTILE_BINS = 20;
+export const QUANTILE_BINS = 20;
 
 /** The pseudo-feature that bins a regression model's predictions. */
 export const PREDICTION_FEATURE = '$prediction';
+
+/** The pseudo-feature whose "edges" are the classes that are counted one by one, for a model with very many of them. */
+export const CLASS_FEATURE = '$class';
+/** How many those are at most. */
+const TOP_CLASSES = 192;
 
 /** A value that waits for its bins, with the window that it will be counted in. */
 export interface PendingValue {
@@ -30,12 +35,13 @@ export const EMPTY_PROFILE: FeatureProfile = { edges: null, pending: [] };
 export function growProfile(
   profile: FeatureProfile,
   values: readonly PendingValue[],
+  edgesOf: (values: readonly number[]) => readonly number[] = quantileEdges,
 ): { readonly profile: FeatureProfile; readonly released: readonly PendingValue[] } {
   if (profile.edges !== null) return { profile, released: values };
   const pending = [...profile.pending, ...values];
   if (pending.length < PROFILE_VALUES) return { profile: { edges: null, pending }, released: [] };
   const first = pending.slice(0, PROFILE_VALUES).map(({ value }) => value);
-  return { profile: { edges: quantileEdges(first), pending: [] }, released: pending };
+  return { profile: { edges: edgesOf(first), pending: [] }, released: pending };
 }
 
 /**
@@ -55,6 +61,17 @@ export function quantileEdges(values: readonly number[]): number[] {
     }
   }
   return edges;
+}
+
+/** The most frequent of `values`, ascending, at most 192; equally frequent ones by their number. */
+export function topClasses(values: readonly number[]): number[] {
+  const counts = new Map<number, number>();
+  for (const value of values) counts.set(value, (counts.get(value) ?? 0) + 1);
+  return [...counts]
+    .sort((a, b) => b[1] - a[1] || a[0] - b[0])
+    .slice(0, TOP_CLASSES)
+    .map(([value]) => value)
+    .sort((a, b) => a - b);
 }
 
 /** Index of the bin that `value` falls into: the number of edges at or below it. */

@@ -1,11 +1,13 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { aModel, admitted, anEvent, digestOf, T0, VIEW } from '../testing/index.js';
-import { type AdmittedEvent, admit, viewOf } from './admit.js';
+import { type AdmittedEvent, admit, type ModelView, viewOf } from './admit.js';
 import { binOf, type FeatureProfile, growProfile, PROFILE_VALUES, quantileEdges } from './feature-profile.js';
 import { LatencySketch, latencyQuantile, mergeLatencies } from './latency-sketch.js';
 import { mergeWindows } from './merge-windows.js';
-import { summariseBatch } from './summarise-batch.js';
+import { ModelShape } from './model-shape.js';
+import { nameOfProfile, settleWaiting } from './settle-waiting.js';
+import { Tally } from './tally.js';
 import type { Window } from './window.js';
 
 const fixed = new Map<string, FeatureProfile>([
@@ -33,6 +35,23 @@ const eventArbitrary: fc.Arbitrary<AdmittedEvent> = fc
       }),
     ),
   );
+
+/** What a batch adds, and the profiles that it changed. */
+function summariseBatch(
+  view: ModelView,
+  events: readonly AdmittedEvent[],
+  profiles: ReadonlyMap<string, FeatureProfile>,
+): { readonly windows: readonly Window[]; readonly profiles: ReadonlyMap<string, FeatureProfile> } {
+  const tally = new Tally();
+  const shape = new ModelShape(view);
+  for (const admitted of events) tally.add(admitted, shape);
+  const known = new Map(
+    [...profiles].map(([feature, profile]) => [nameOfProfile({ model: view.name, feature }), profile]),
+  );
+  const settled = settleWaiting(tally, known).filter(({ changed }) => changed);
+  const windows = [...(tally.models.get(view.name)?.windows.values() ?? [])].map((window) => window.toWindow());
+  return { windows, profiles: new Map(settled.map(({ feature, profile }) => [feature, profile])) };
+}
 const windowOf = (events: readonly AdmittedEvent[]): Window => summariseBatch(VIEW, events, fixed).windows[0] as Window;
 const batches = fc.array(eventArbitrary, { minLength: 1, maxLength: 40 });
 
@@ -218,7 +237,12 @@ describe('LatencySketch', () => {
   });
 });
 
+/** Comparable: records in the order of their names, sums of numbers without the last digits, which depend on the order. */
 function sorted(window: Window): object {
   const entries = (record: object): [string, unknown][] => Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
-  return { ...window, features: entries(window.features), predictions: entries(window.predictions) };
+  const moments = entries(window.moments).map(([name, value]) => {
+    const { mean, m2, ...exact } = value as Window['moments'][string];
+    return [name, exact, mean.toFixed(9), m2.toFixed(9)];
+  });
+  return { ...window, moments, features: entries(window.features), predictions: entries(window.predictions) };
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Database } from '../../../platform/postgres/index.js';
 import type { DeadLetter } from '../../domain/dead-letter.js';
 import { type RequestLabel, resolveLabels } from '../../domain/resolve-labels.js';
+import { type AnswerShare, isOutside, WHOLE_SHARE } from '../../domain/answer-share.js';
 import type { LabelReport } from '../../ports.js';
 
 /** A label together with the topic and partition that a conflict is reported under. */
@@ -12,16 +13,21 @@ export interface LabelOrigin {
 }
 
 /**
- * Joins labels of one model with their answers, keeps early ones, and returns those that contradict an earlier label.
+ * Joins labels of one model with their answers, keeps early ones, counts those of requests whose answers are certainly
+ * not kept one by one (`share`), and returns those that contradict an earlier label.
  * The caller holds the model's lock: sequences are taken under it, so no reader can see a number before a lower one.
  */
 export async function applyLabels(
   db: Database,
   model: string,
-  labels: readonly RequestLabel[],
+  given: readonly RequestLabel[],
   origin: LabelOrigin,
+  share: AnswerShare = WHOLE_SHARE,
 ): Promise<LabelReport & { readonly dead: readonly DeadLetter[] }> {
-  if (labels.length === 0) return { joined: 0, early: 0, repeated: 0, conflicts: 0, dead: [] };
+  // The share's past reaches as far back as a label may come late.
+  const labels = given.filter(({ requestId }) => !isOutside(requestId, share, 0));
+  const outside = given.length - labels.length;
+  if (labels.length === 0) return { joined: 0, early: 0, repeated: 0, conflicts: 0, outside, dead: [] };
   const ids = [...new Set(labels.map(({ requestId }) => requestId))];
   const answers = await db.query<{ request_id: string; prediction: number | null; label: number | null }>(
     'SELECT request_id, prediction, label FROM telemetry.answer WHERE model = $1 AND request_id = ANY($2::text[])',
@@ -43,6 +49,7 @@ export async function applyLabels(
     early: resolution.early.length,
     repeated: resolution.repeated,
     conflicts: resolution.conflicts.length,
+    outside,
     dead: resolution.conflicts.map(({ requestId, label, first }) =>
       labelLetter(model, { requestId, label }, origin, {
         class: 'label-conflict',
@@ -52,15 +59,27 @@ export async function applyLabels(
   };
 }
 
-/** Hands the labels that were waiting for these answers over, in the order in which they came. */
-export async function takePending(db: Database, model: string, requestIds: readonly string[]): Promise<RequestLabel[]> {
-  if (requestIds.length === 0) return [];
-  return db.query<RequestLabel>(
-    `WITH taken AS (DELETE FROM telemetry.pending_label WHERE model = $1 AND request_id = ANY($2::text[])
-       RETURNING request_id, label, arrival)
-     SELECT request_id AS "requestId", label FROM taken ORDER BY arrival`,
-    [model, requestIds],
+/** Hands the labels that were waiting for these answers over, in the order in which they came, by model. */
+export async function takePending(
+  db: Database,
+  answers: readonly { readonly model: string; readonly requestId: string }[],
+): Promise<Map<string, RequestLabel[]>> {
+  const taken = new Map<string, RequestLabel[]>();
+  if (answers.length === 0) return taken;
+  const rows = await db.query<RequestLabel & { model: string }>(
+    `WITH taken AS (
+       DELETE FROM telemetry.pending_label AS waiting USING unnest($1::text[], $2::text[]) AS said (model, request_id)
+       WHERE waiting.model = said.model AND waiting.request_id = said.request_id
+       RETURNING waiting.model, waiting.request_id, waiting.label, waiting.arrival)
+     SELECT model, request_id AS "requestId", label FROM taken ORDER BY arrival`,
+    [answers.map(({ model }) => model), answers.map(({ requestId }) => requestId)],
   );
+  for (const { model, ...label } of rows) {
+    const list = taken.get(model);
+    if (list === undefined) taken.set(model, [label]);
+    else list.push(label);
+  }
+  return taken;
 }
 
 /** A refused label as a dead letter; its body is the label as JSON. */

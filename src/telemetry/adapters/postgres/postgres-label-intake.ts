@@ -4,6 +4,7 @@ import { ModelStore } from '../../../models/index.js';
 import { Database } from '../../../platform/postgres/index.js';
 import { countDeadLetters, countLabels } from '../../metrics.js';
 import { type Label, LabelIntake } from '../../ports.js';
+import { loadShares } from './answer-shares.js';
 import { applyLabels } from './apply-labels.js';
 import { lockModels } from './intake-offsets.js';
 import { insertDeadLetters } from './postgres-dead-letter-store.js';
@@ -24,11 +25,9 @@ export class PostgresLabelIntake extends LabelIntake {
     await this.models.require(model);
     const report = await this.db.run(async () => {
       await lockModels(this.db, [model]);
-      const applied = await applyLabels(this.db, model, labels, {
-        topic: 'labels',
-        partition: 0,
-        at: this.clock.now(),
-      });
+      const share = (await loadShares(this.db, [model])).get(model);
+      const origin = { topic: 'labels', partition: 0, at: this.clock.now() };
+      const applied = await applyLabels(this.db, model, labels, origin, share);
       await insertDeadLetters(this.db, applied.dead);
       return applied;
     });

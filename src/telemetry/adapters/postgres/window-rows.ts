@@ -2,7 +2,11 @@ import type { Digest } from '../../../kernel/index.js';
 import type { Database } from '../../../platform/postgres/index.js';
 import { mergeWindows } from '../../domain/merge-windows.js';
 import type { Histogram, Moments, Window } from '../../domain/window.js';
+import { decodeState, encodeState, partsOf, stateOf, type WindowState } from '../../domain/window-state.js';
+import { nameOfProfile } from '../../domain/settle-waiting.js';
+import { loadEdges } from './feature-profiles.js';
 
+/** A stored window; what it holds is in `state`, or, if it was written by an earlier release, in the JSON columns. */
 interface WindowRow {
   readonly model: string;
   readonly version: Digest;
@@ -10,11 +14,12 @@ interface WindowRow {
   readonly seconds: number;
   readonly requests: number;
   readonly errors: number;
-  readonly latency: Buffer;
-  readonly features: Record<string, Histogram>;
-  readonly predictions: Record<string, number>;
-  readonly confidence: number[];
-  readonly moments: Record<string, Moments>;
+  readonly state: Buffer | null;
+  readonly latency: Buffer | null;
+  readonly features: Record<string, Histogram> | null;
+  readonly predictions: Record<string, number> | null;
+  readonly confidence: number[] | null;
+  readonly moments: Record<string, Moments> | null;
   readonly compared: number;
   readonly agreed: number;
   readonly served: number | null;
@@ -23,22 +28,68 @@ interface WindowRow {
   readonly newest_at: Date;
 }
 
-/** Columns of a window in the types of `WindowRow`. */
-export const WINDOW_COLUMNS = `model, version, start, seconds, requests::float8 AS requests, errors::float8 AS errors, latency,
+const COLUMNS = `model, version, start, seconds, requests::float8 AS requests, errors::float8 AS errors, state, latency,
   features, predictions, confidence, labelled::float8 AS labelled, correct::float8 AS correct,
   moments, compared::float8 AS compared, agreed::float8 AS agreed, served::float8 AS served, newest_at`;
 
-export function toWindow(row: WindowRow): Window {
-  const { newest_at: newestAt, latency, ...rest } = row;
-  return { ...rest, latency: new Uint8Array(latency), newestAt };
+/** A window as it is stored, or is to be: its counters, and its state apart. */
+export interface StoredWindow {
+  readonly model: string;
+  readonly version: Digest;
+  /** Milliseconds since 1970. */
+  readonly start: number;
+  readonly seconds: number;
+  readonly requests: number;
+  readonly errors: number;
+  readonly compared: number;
+  readonly agreed: number;
+  /** Milliseconds since 1970. */
+  readonly newest: number;
+  readonly state: WindowState;
 }
 
+/** Names a window among those of all models. */
+export type WindowName = Pick<StoredWindow, 'model' | 'version' | 'start' | 'seconds'>;
+
+/** A window's name as a key. */
+export function keyOf({ model, version, start, seconds }: WindowName): string {
+  return `${model}\0${version} ${start} ${seconds}`;
+}
+
+/** Windows that fulfil a condition, oldest first. */
 export async function selectWindows(db: Database, where: string, parameters: unknown[]): Promise<Window[]> {
-  const rows = await db.query<WindowRow>(
-    `SELECT ${WINDOW_COLUMNS} FROM telemetry."window" WHERE ${where} ORDER BY start, version, seconds`,
-    parameters,
+  const rows = await select(db, where, parameters);
+  const models = rows.filter(({ state }) => state !== null).map(({ model }) => model);
+  const edges = await loadEdges(db, [...new Set(models)]);
+  return rows.map((row) => {
+    const { newest_at: newestAt, state: _, ...rest } = row;
+    const parts = partsOf(
+      stateOfRow(row),
+      (feature) => edges.get(nameOfProfile({ model: row.model, feature })) ?? null,
+    );
+    return { ...rest, ...(row.state === null ? oldParts(row) : parts), newestAt };
+  });
+}
+
+/** Those of these windows that are stored. */
+export async function selectStored(db: Database, names: readonly WindowName[]): Promise<StoredWindow[]> {
+  if (names.length === 0) return [];
+  const rows = await select(
+    db,
+    `(model, version, start, seconds) IN (SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::integer[]))`,
+    [
+      names.map(({ model }) => model),
+      names.map(({ version }) => version),
+      names.map(({ start }) => new Date(start).toISOString()),
+      names.map(({ seconds }) => seconds),
+    ],
   );
-  return rows.map(toWindow);
+  return rows.map((row) => ({
+    ...row,
+    start: row.start.getTime(),
+    newest: row.newest_at.getTime(),
+    state: stateOfRow(row),
+  }));
 }
 
 /** Adds parts of windows of one model to what is stored. The caller holds the model's lock. */
@@ -55,48 +106,69 @@ export async function addToWindows(db: Database, model: string, parts: readonly 
       parts.map((part) => part.seconds),
     ],
   );
-  const known = new Map(stored.map((window) => [keyOf(window), window]));
+  const nameOf = (window: Window): string => keyOf({ ...window, start: window.start.getTime() });
+  const known = new Map(stored.map((window) => [nameOf(window), window]));
   const merged = parts.map((part) => {
-    const before = known.get(keyOf(part));
+    const before = known.get(nameOf(part));
     return before === undefined ? part : mergeWindows(before, part);
   });
-  await upsert(db, merged);
+  await saveWindows(
+    db,
+    merged.map((window) => ({
+      ...window,
+      start: window.start.getTime(),
+      newest: window.newestAt.getTime(),
+      state: stateOf(window),
+    })),
+  );
 }
 
-async function upsert(db: Database, windows: readonly Window[]): Promise<void> {
-  const of = <T>(read: (window: Window) => T): T[] => windows.map(read);
+/** Writes whole windows; labels and served counts, which are added by statements of their own, stay as they are. */
+export async function saveWindows(db: Database, windows: readonly StoredWindow[]): Promise<void> {
+  if (windows.length === 0) return;
+  const of = <T>(read: (window: StoredWindow) => T): T[] => windows.map(read);
   await db.affected(
-    `INSERT INTO telemetry."window" (model, version, start, seconds, requests, errors, latency, features, predictions,
-       confidence, labelled, correct, newest_at, moments, compared, agreed, served)
-     SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::integer[], $5::bigint[], $6::bigint[], $7::bytea[],
-       $8::jsonb[], $9::jsonb[], $10::jsonb[], $11::bigint[], $12::bigint[], $13::timestamptz[], $14::jsonb[], $15::bigint[],
-       $16::bigint[], $17::bigint[])
+    `INSERT INTO telemetry."window" (model, version, start, seconds, requests, errors, state, newest_at, compared, agreed,
+       labelled, correct)
+     SELECT *, 0, 0 FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::integer[], $5::bigint[], $6::bigint[], $7::bytea[],
+       $8::timestamptz[], $9::bigint[], $10::bigint[])
      ON CONFLICT (model, version, start, seconds) DO UPDATE SET
-       requests = EXCLUDED.requests, errors = EXCLUDED.errors, latency = EXCLUDED.latency, features = EXCLUDED.features,
-       predictions = EXCLUDED.predictions, confidence = EXCLUDED.confidence, newest_at = EXCLUDED.newest_at,
-       moments = EXCLUDED.moments, compared = EXCLUDED.compared, agreed = EXCLUDED.agreed`,
+       requests = EXCLUDED.requests, errors = EXCLUDED.errors, state = EXCLUDED.state, newest_at = EXCLUDED.newest_at,
+       compared = EXCLUDED.compared, agreed = EXCLUDED.agreed,
+       latency = NULL, features = NULL, predictions = NULL, confidence = NULL, moments = NULL`,
     [
-      of((window) => window.model),
-      of((window) => window.version),
-      of((window) => window.start.toISOString()),
-      of((window) => window.seconds),
-      of((window) => window.requests),
-      of((window) => window.errors),
-      of((window) => Buffer.from(window.latency)),
-      of((window) => JSON.stringify(window.features)),
-      of((window) => JSON.stringify(window.predictions)),
-      of((window) => JSON.stringify(window.confidence)),
-      of((window) => window.labelled),
-      of((window) => window.correct),
-      of((window) => window.newestAt.toISOString()),
-      of((window) => JSON.stringify(window.moments)),
-      of((window) => window.compared),
-      of((window) => window.agreed),
-      of((window) => window.served),
+      of(({ model }) => model),
+      of(({ version }) => version),
+      of(({ start }) => new Date(start).toISOString()),
+      of(({ seconds }) => seconds),
+      of(({ requests }) => requests),
+      of(({ errors }) => errors),
+      of(({ state }) => Buffer.from(encodeState(state).buffer)),
+      of(({ newest }) => new Date(newest).toISOString()),
+      of(({ compared }) => compared),
+      of(({ agreed }) => agreed),
     ],
   );
 }
 
-function keyOf(window: Window): string {
-  return `${window.version} ${window.start.getTime()} ${window.seconds}`;
+function select(db: Database, where: string, parameters: unknown[]): Promise<WindowRow[]> {
+  return db.query<WindowRow>(
+    `SELECT ${COLUMNS} FROM telemetry."window" WHERE ${where} ORDER BY start, version, seconds`,
+    parameters,
+  );
+}
+
+function stateOfRow(row: WindowRow): WindowState {
+  if (row.state !== null) return decodeState(row.state);
+  return stateOf({ ...row, ...oldParts(row), newestAt: row.newest_at });
+}
+
+function oldParts(row: WindowRow): Pick<Window, 'latency' | 'features' | 'predictions' | 'confidence' | 'moments'> {
+  return {
+    latency: row.latency === null ? new Uint8Array() : new Uint8Array(row.latency),
+    features: row.features ?? {},
+    predictions: row.predictions ?? {},
+    confidence: row.confidence ?? [],
+    moments: row.moments ?? {},
+  };
 }
