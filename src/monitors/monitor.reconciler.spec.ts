@@ -32,7 +32,7 @@ const PROFILE: QualityProfile = {
   compared: 2_000,
   referenceAccuracy: 0.98,
 };
-const SETTINGS = { passMs: 1_000, baselineSeconds: 60, windowGraceMs: 1_500, rescoreDays: 7 };
+const SETTINGS = { passMs: 1_000, baselineSeconds: 60, windowGraceMs: 1_500, leastShift: 0.05, rescoreDays: 7 };
 const T0 = new Date('2026-01-01T00:00:00Z').getTime();
 
 function world() {

@@ -1,6 +1,7 @@
 import type { Clock } from '../kernel/index.js';
 import type { ModelStore } from '../models/index.js';
 import { type ModelView, viewOf } from './domain/admit.js';
+import { redacts } from './domain/redact.js';
 
 const FRESH_MS = 2000;
 
@@ -13,6 +14,11 @@ export class ModelViews {
     private readonly models: ModelStore,
     private readonly clock: Clock,
   ) {}
+
+  /** Names of the models that redact, as of the last look. */
+  redacting(): ReadonlySet<string> {
+    return new Set([...this.views.values()].filter(({ redaction }) => redacts(redaction)).map(({ name }) => name));
+  }
 
   /** Views of those of `names` that exist. */
   async of(names: ReadonlySet<string>): Promise<ReadonlyMap<string, ModelView>> {

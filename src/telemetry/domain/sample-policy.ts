@@ -1,29 +1,69 @@
 import type { AdmittedEvent } from './admit.js';
 import { stableHash } from './stable-hash.js';
 
-/** Predicted class and confidence band: what the sample keeps a balance between. Regression has one class, `value`. */
-export function stratumOf(prediction: number, confidence: number | null, classes: number | null): string {
-  return `${classes === null ? 'value' : prediction}/${band(confidence)}`;
-}
+/** Apart from the holdout split and from everything else that is chosen by request id. */
+const PRIORITY_BASIS = 0x5bd1e995;
+/** Parts that the age of a sample is cut into; each has reservoirs of its own. */
+const PERIODS = 8;
+/** What a kept row costs beside its input: the other columns and the indexes on them (measured: 420 to 480 bytes). */
+export const ROW_OVERHEAD_BYTES = 500;
 
 /**
- * Which of a batch's answers to keep, at most `allowance`: those with the lowest hash, so the choice is repeatable and
- * has nothing to do with what was answered. Monitors re-score these, and a choice by class would bias them.
+ * A number in (0, 1) that follows from the request's id alone: uniform, and without regard to what was asked or answered.
+ * A row is kept while its priority lies below a threshold, so the threshold is its chance to be kept.
+ * Source: bottom-k and priority sampling: Efraimidis, Spirakis (2006) with equal weights; Duffield, Lund, Thorup (2007).
  */
-export function chooseSamples(events: readonly AdmittedEvent[], allowance: number): AdmittedEvent[] {
-  const withInput = events.filter(({ event }) => event.input !== null && event.prediction !== null);
-  if (withInput.length <= allowance) return withInput;
-  const ranked = withInput.map((admitted, order) => ({ admitted, order, hash: stableHash(admitted.event.requestId) }));
-  ranked.sort((a, b) => a.hash - b.hash || a.order - b.order);
-  return ranked
-    .slice(0, Math.max(0, Math.floor(allowance)))
-    .sort((a, b) => a.order - b.order)
-    .map(({ admitted }) => admitted);
+export function samplePriority(requestId: string): number {
+  return (stableHash(requestId, PRIORITY_BASIS) + 0.5) / 4_294_967_296;
+}
+
+/** What passes the gate of one batch, and the chance that each eligible event of the batch had to pass. */
+export interface Choice {
+  readonly chosen: readonly AdmittedEvent[];
+  readonly chance: number;
 }
 
 /**
- * How many of the oldest rows to drop of each stratum so that at most `limit` stay: the largest strata give first, so
- * rare classes and unsure answers stay longest.
+ * Which of a batch's answers to keep: `allowance` of them on average. The chance is settled before any of them is looked
+ * at, and then the request's own priority decides, so the choice is repeatable and has nothing to do with what was
+ * answered. Monitors re-score these, and a choice by class would bias them.
+ */
+export function chooseSamples(events: readonly AdmittedEvent[], allowance: number): Choice {
+  const eligible = events.filter(({ event }) => event.input !== null && event.prediction !== null);
+  const chance = eligible.length === 0 ? 1 : Math.min(1, Math.max(0, allowance) / eligible.length);
+  if (chance === 1) return { chosen: eligible, chance };
+  return { chosen: eligible.filter(({ event }) => samplePriority(event.requestId) < chance), chance };
+}
+
+/** Start of the period that a time belongs to, in whole seconds since 1970. */
+export function periodOf(at: Date, sampleSeconds: number): number {
+  const length = Math.max(1, Math.ceil(sampleSeconds / PERIODS));
+  return Math.floor(at.getTime() / 1000 / length) * length;
+}
+
+/** Share of the rows that is kept for the reservoirs; the rest are the newest rows, without regard to strata. */
+const RESERVED = 1 / 3;
+
+/** Rows that fit into the model's bounds, of both parts: the uniform stream's newest rows, and the reservoirs. */
+export function sampleBounds(view: {
+  readonly sampleRows: number;
+  readonly sampleBytes: number;
+  readonly inputLength: number;
+}): { readonly uniform: number; readonly stratified: number } {
+  const fitting = Math.floor(view.sampleBytes / (view.inputLength * 4 + ROW_OVERHEAD_BYTES));
+  const rows = Math.min(view.sampleRows, fitting);
+  const stratified = Math.floor(rows * RESERVED);
+  return { uniform: rows - stratified, stratified };
+}
+
+/** What a bound that was passed is cut down to, so that not every batch has to cut again. */
+export function cutTo(bound: number): number {
+  return Math.floor(bound * 0.9);
+}
+
+/**
+ * How many rows to drop of each reservoir so that at most `limit` stay: the largest ones give first, so rare strata stay
+ * longest.
  */
 export function dropPlan(counts: ReadonlyMap<string, number>, limit: number): Map<string, number> {
   const sizes = [...counts].sort((a, b) => b[1] - a[1] || (a[0] < b[0] ? -1 : 1));
@@ -54,7 +94,10 @@ function commonCeiling(sizes: readonly number[], limit: number): number {
   return Number.MAX_SAFE_INTEGER;
 }
 
-/** A bucket that fills with `perSecond` up to two seconds' worth; what is taken is gone. Bounds the rate of kept inputs. */
+/**
+ * A bucket that fills with `perSecond` up to two seconds' worth; what is taken is gone, also what was taken too much.
+ * Bounds the rate of kept inputs.
+ */
 export interface Allowance {
   readonly tokens: number;
   /** Milliseconds since 1970. */
@@ -67,10 +110,4 @@ export function refill(allowance: Allowance | null, perSecond: number, now: numb
   if (allowance === null) return { tokens: most, at: now };
   const earned = (Math.max(0, now - allowance.at) / 1000) * perSecond;
   return { tokens: Math.min(most, allowance.tokens + earned), at: now };
-}
-
-function band(confidence: number | null): string {
-  if (confidence === null) return 'none';
-  if (confidence < 0.6) return 'low';
-  return confidence < 0.9 ? 'mid' : 'high';
 }

@@ -3,7 +3,8 @@ import fc from 'fast-check';
 import { admitted, anEvent } from '../testing/index.js';
 import { deduplicate } from './deduplicate.js';
 import { resolveLabels } from './resolve-labels.js';
-import { chooseSamples, dropPlan, refill, stratumOf } from './sample-policy.js';
+import { chooseSamples, dropPlan, periodOf, refill, sampleBounds, samplePriority } from './sample-policy.js';
+import { bandOf, driftScore, stratumOf } from './sampling-strata.js';
 import { isHoldout, stableHash } from './stable-hash.js';
 
 describe('dropPlan', () => {
@@ -26,17 +27,24 @@ describe('dropPlan', () => {
 });
 
 describe('chooseSamples', () => {
-  it('takes what is allowed, repeatably and without regard to what was answered', () => {
-    const events = Array.from({ length: 3000 }, (_, i) => admitted(anEvent(i)));
-    const chosen = chooseSamples(events, 600);
-    expect(chosen).toHaveLength(600);
-    expect(chooseSamples(events, 600)).toEqual(chosen);
+  it('takes what is allowed on average, repeatably and without regard to what was answered', () => {
+    const events = Array.from({ length: 30_000 }, (_, i) => admitted(anEvent(i)));
+    const { chosen, chance } = chooseSamples(events, 6000);
+    expect(chance).toBe(0.2);
+    expect(Math.abs(chosen.length - 6000)).toBeLessThan(4 * Math.sqrt(30_000 * 0.2 * 0.8));
+    expect(chooseSamples(events, 6000).chosen).toEqual(chosen);
     for (const prediction of [0, 1, 2]) {
-      const share = chosen.filter(({ event }) => event.prediction === prediction).length / 600;
-      expect(Math.abs(share - 1 / 3)).toBeLessThan(0.06);
+      const share = chosen.filter(({ event }) => event.prediction === prediction).length / chosen.length;
+      expect(Math.abs(share - 1 / 3)).toBeLessThan(0.02);
     }
-    expect(chooseSamples(events, 0.9)).toEqual([]);
-    expect(chooseSamples([admitted(anEvent(1, { input: null }))], 5)).toEqual([]);
+  });
+
+  it('takes all of them with chance 1 while the allowance lasts, and none when it is used up', () => {
+    const events = [admitted(anEvent(1)), admitted(anEvent(2))];
+    expect(chooseSamples(events, 2)).toEqual({ chosen: events, chance: 1 });
+    expect(chooseSamples(events, -3)).toEqual({ chosen: [], chance: 0 });
+    expect(chooseSamples([admitted(anEvent(1, { input: null }))], 5).chosen).toEqual([]);
+    expect(chooseSamples([], 0)).toEqual({ chosen: [], chance: 1 });
   });
 
   it('fills the allowance with time, but not beyond two seconds’ worth', () => {
@@ -44,25 +52,79 @@ describe('chooseSamples', () => {
     expect(refill({ tokens: 0, at: 0 }, 10, 500).tokens).toBe(5);
     expect(refill({ tokens: 5, at: 0 }, 10, 60_000).tokens).toBe(20);
     expect(refill({ tokens: 5, at: 1000 }, 10, 0).tokens).toBe(5);
+    expect(refill({ tokens: -5, at: 0 }, 10, 500).tokens).toBe(0);
+  });
+
+  it('has priorities that are uniform and have nothing to do with the holdout split', () => {
+    const ids = Array.from({ length: 20_000 }, (_, i) => `request-${i}`);
+    for (const some of [ids, ids.filter(isHoldout), ids.filter((id) => !isHoldout(id))]) {
+      const low = some.filter((id) => samplePriority(id) < 0.25).length / some.length;
+      expect(Math.abs(low - 0.25)).toBeLessThan(4 * Math.sqrt(0.1875 / some.length));
+    }
+    expect(ids.every((id) => samplePriority(id) > 0 && samplePriority(id) < 1)).toBe(true);
+  });
+});
+
+describe('sampleBounds', () => {
+  it.each([
+    ['rows', { sampleRows: 300, sampleBytes: 1e9, inputLength: 4 }, { uniform: 200, stratified: 100 }],
+    ['bytes', { sampleRows: 300, sampleBytes: 150 * 900, inputLength: 100 }, { uniform: 100, stratified: 50 }],
+    ['one row', { sampleRows: 1, sampleBytes: 1e9, inputLength: 4 }, { uniform: 1, stratified: 0 }],
+    ['not even one row', { sampleRows: 9, sampleBytes: 1024, inputLength: 1000 }, { uniform: 0, stratified: 0 }],
+  ])('is what fits, by %s', (_, view, bounds) => {
+    expect(sampleBounds(view)).toEqual(bounds);
+  });
+
+  it('cuts the age of a sample into periods that do not depend on the events', () => {
+    expect(periodOf(new Date(0), 800)).toBe(0);
+    expect(periodOf(new Date(99_999), 800)).toBe(0);
+    expect(periodOf(new Date(100_000), 800)).toBe(100);
+    expect(periodOf(new Date(1_500), 1)).toBe(1);
+  });
+});
+
+describe('the drift score', () => {
+  const tenths = Array.from({ length: 19 }, (_, i) => (i + 1) / 20);
+  const profile = new Map([
+    ['a', tenths],
+    ['constant', [7, 7.000000007]],
+    ['$prediction', tenths],
+  ]);
+
+  it.each([
+    ['between the quartiles', { a: 0.5 }, 0, 'in'],
+    ['just outside', { a: 0.85 }, 0.2, 'in'],
+    ['beyond the inner fence', { a: 1.75 }, 2, 'edge'],
+    ['beyond the outer fence, below', { a: -1.5 }, 3.5, 'out'],
+    ['far away, bounded', { a: 1e9 }, 10, 'out'],
+    ['as constant as ever', { constant: 7 }, 0, 'in'],
+    ['a constant that moved', { constant: 14 }, 1, 'in'],
+    ['the furthest feature decides', { a: 1.75, constant: 7 }, 2, 'edge'],
+  ])('of a row %s', (_, features, score, band) => {
+    const actual = driftScore(features, profile);
+    expect(actual).toBeCloseTo(score, 6);
+    expect(bandOf(actual)).toBe(band);
+  });
+
+  it('is unknown without a profile', () => {
+    expect(driftScore({ b: 1 }, profile)).toBeNull();
+    expect(driftScore({ a: 1 }, new Map())).toBeNull();
   });
 
   it.each([
-    [3, 0.95, 10, '3/high'],
-    [3, 0.7, 10, '3/mid'],
-    [0, 0.2, 10, '0/low'],
-    [0, null, 10, '0/none'],
-    [12.5, null, null, 'value/none'],
-  ])(
-    'puts prediction %p with confidence %p of %p classes into stratum %p',
-    (prediction, confidence, classes, stratum) => {
-      expect(stratumOf(prediction, confidence, classes)).toBe(stratum);
-    },
-  );
+    [3, 10, { a: 0.5 }, '3/in'],
+    [3, 10, {}, '3/none'],
+    [1000, 2000, { a: 9 }, '232/out'],
+    [0.01, null, { a: 0.5 }, 'value0/in'],
+    [0.99, null, { a: 0.5 }, 'value4/in'],
+  ])('puts prediction %p of %p classes with %p into stratum %p', (prediction, classes, features, stratum) => {
+    expect(stratumOf({ prediction, features }, classes, profile)).toBe(stratum);
+  });
 });
 
 describe('stableHash', () => {
   it('gives the same numbers in every release', () => {
-    expect(['', 'a', 'r1', 'ä€'].map(stableHash)).toEqual([2_872_998_923, 2_448_022_055, 2_963_121_515, 2_670_707_293]);
+    expect(['', 'a', 'r1', 'ä€'].map((text) => stableHash(text))).toEqual([2_872_998_923, 2_448_022_055, 2_963_121_515, 2_670_707_293]);
   });
 
   it('holds out a fifth', () => {

@@ -11,11 +11,15 @@ export interface SnapshotRow {
   readonly confidence: number | null;
   readonly label: number | null;
   readonly stratum: string;
+  /** One divided by the chance that the row had to be kept. */
+  readonly weight: number;
+  /** Chosen without regard to strata. */
+  readonly uniform: boolean;
 }
 
 /**
  * Splits recent rows into train and holdout and adds up to `replay` older rows to train, marked by their stratum. Older
- * rows that were ever held out stay out. Which of the older rows are taken, and the order of all rows, follows from the
+ * rows that were ever held out stay out, and so do held-out rows that a stratum was preferred for. Which of the older rows are taken, and the order of all rows, follows from the
  * rows alone, so the same rows always make the same files.
  */
 export function splitRows(
@@ -30,7 +34,7 @@ export function splitRows(
     .map((row) => ({ ...row, stratum: `replay/${row.stratum}` }));
   return {
     train: [...recent.filter(({ requestId }) => !isHoldout(requestId)).sort(byTime), ...replayed.sort(byTime)],
-    holdout: recent.filter(({ requestId }) => isHoldout(requestId)).sort(byTime),
+    holdout: recent.filter(({ requestId, uniform }) => uniform && isHoldout(requestId)).sort(byTime),
   };
 }
 

@@ -1,10 +1,11 @@
 /**
  * 32-bit FNV-1a over UTF-16 code units with murmur3's final mix: the same text gives the same number on every machine
- * and in every release, which the holdout split relies on. Not for secrets.
+ * and in every release, which the holdout split relies on. Another `basis` gives numbers that have nothing to do with
+ * these. Not for secrets.
  * Source: Fowler, Noll, Vo, "FNV hash"; Appleby, MurmurHash3 `fmix32` (public domain).
  */
-export function stableHash(text: string): number {
-  let hash = 0x811c9dc5;
+export function stableHash(text: string, basis = 0x811c9dc5): number {
+  let hash = basis;
   for (let i = 0; i < text.length; i += 1) {
     const unit = text.charCodeAt(i);
     hash = Math.imul(hash ^ (unit & 0xff), 0x01000193);

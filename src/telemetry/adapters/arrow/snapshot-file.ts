@@ -12,6 +12,7 @@ export function snapshotFile(rows: readonly SnapshotRow[], inputLength: number):
     confidence: numbers(rows.map((row) => row.confidence)),
     label: numbers(rows.map((row) => row.label)),
     stratum: texts(rows.map((row) => row.stratum)),
+    weight: numbers(rows.map((row) => row.weight)),
   };
   const schema = new arrow.Schema(
     Object.entries(columns).map(

@@ -7,7 +7,7 @@ import { rowFromBytes } from '../../domain/decode-input.js';
 import { NotEnoughSamples } from '../../domain/errors.js';
 import type { Sample, Snapshot, SnapshotFile } from '../../domain/observation.js';
 import { type SnapshotRow, splitRows } from '../../domain/snapshot-rows.js';
-import { SampleStore } from '../../ports.js';
+import { SampleStore, type SnapshotOptions } from '../../ports.js';
 import { snapshotFile } from '../arrow/snapshot-file.js';
 
 interface SampleRow {
@@ -20,9 +20,15 @@ interface SampleRow {
   readonly confidence: number | null;
   readonly label: number | null;
   readonly stratum: string;
+  readonly uniform: boolean;
+  readonly weight: number;
 }
 
-const COLUMNS = `sequence::float8 AS sequence, request_id AS "requestId", version, at, input, prediction, confidence, label, stratum`;
+/** A row of a reservoir had the chance of its cell's threshold, if it passed the gate; one of the uniform stream that of the gate. */
+const COLUMNS = `sequence::float8 AS sequence, request_id AS "requestId", version, at, input, prediction, confidence, label,
+  sample.stratum, uniform, 1 / least(chance, CASE WHEN uniform THEN 1 ELSE coalesce(cell.threshold, 1) END) AS weight`;
+const SAMPLES = `telemetry.sample LEFT JOIN telemetry.sample_cell AS cell
+  ON cell.model = sample.model AND cell.stratum = sample.stratum AND cell.period = sample.period`;
 
 @Injectable()
 export class PostgresSampleStore extends SampleStore {
@@ -36,16 +42,16 @@ export class PostgresSampleStore extends SampleStore {
 
   override async after(model: string, version: Digest, after: number, limit: number): Promise<Sample[]> {
     const rows = await this.db.query<SampleRow>(
-      `SELECT ${COLUMNS} FROM telemetry.sample WHERE model = $1 AND version = $2 AND sequence > $3
+      `SELECT ${COLUMNS} FROM ${SAMPLES} WHERE sample.model = $1 AND version = $2 AND sequence > $3 AND uniform
        ORDER BY sample.sequence LIMIT $4`,
       [model, version, after, limit],
     );
-    return rows.map(({ stratum: _, ...row }) => ({ ...row, input: toRow(row.input) }));
+    return rows.map(({ stratum: _, uniform: __, ...row }) => ({ ...row, input: toRow(row.input) }));
   }
 
   override async inputs(model: string, requestIds: readonly string[]): Promise<ReadonlyMap<string, Float32Array>> {
     const rows = await this.db.query<{ request_id: string; input: Buffer }>(
-      'SELECT request_id, input FROM telemetry.sample WHERE model = $1 AND request_id = ANY($2::text[])',
+      'SELECT request_id, input FROM telemetry.sample WHERE model = $1 AND request_id = ANY($2::text[]) AND uniform',
       [model, requestIds],
     );
     return new Map(rows.map((row) => [row.request_id, toRow(row.input)]));
@@ -71,11 +77,9 @@ export class PostgresSampleStore extends SampleStore {
     return row ?? { rows: 0, labelled: 0 };
   }
 
-  override async snapshot(
-    model: string,
-    { since, replay }: { readonly since: Date; readonly replay: number },
-  ): Promise<Snapshot> {
+  override async snapshot(model: string, { since, replay, minimumHoldout = 0 }: SnapshotOptions): Promise<Snapshot> {
     const { inputLength } = viewOf(await this.models.require(model));
+    await this.refuseIfTooFew(model, since, inputLength, minimumHoldout);
     const recent = await this.rows(model, 'at >= $2', since, inputLength);
     const older = replay > 0 ? await this.rows(model, 'at < $2', since, inputLength) : [];
     const { train, holdout } = splitRows(recent, older, replay);
@@ -89,10 +93,23 @@ export class PostgresSampleStore extends SampleStore {
     };
   }
 
+  /** Looked at before anything is read or written: whoever waits for samples asks again and again. */
+  private async refuseIfTooFew(model: string, since: Date, inputLength: number, minimumHoldout: number): Promise<void> {
+    const [row] = await this.db.query<{ rows: number; train: number; holdout: number }>(
+      `SELECT count(*)::float8 AS rows, count(*) FILTER (WHERE NOT holdout)::float8 AS train,
+         count(*) FILTER (WHERE holdout AND uniform)::float8 AS holdout
+       FROM telemetry.sample WHERE model = $1 AND at >= $2 AND octet_length(input) = $3`,
+      [model, since.toISOString(), inputLength * 4],
+    );
+    const { rows, train, holdout } = row ?? { rows: 0, train: 0, holdout: 0 };
+    if (train === 0) throw new NotEnoughSamples(model, since, rows);
+    if (holdout < minimumHoldout) throw new NotEnoughSamples(model, since, rows, { holdout, minimumHoldout });
+  }
+
   /** Rows of another input size stem from an earlier contract of the model and cannot stand in the same file. */
   private async rows(model: string, when: string, since: Date, inputLength: number): Promise<SnapshotRow[]> {
     const rows = await this.db.query<SampleRow>(
-      `SELECT ${COLUMNS} FROM telemetry.sample WHERE model = $1 AND ${when} AND octet_length(input) = $3`,
+      `SELECT ${COLUMNS} FROM ${SAMPLES} WHERE sample.model = $1 AND ${when} AND octet_length(input) = $3`,
       [model, since.toISOString(), inputLength * 4],
     );
     return rows.map(({ sequence: _, ...row }) => ({ ...row, input: toRow(row.input) }));

@@ -6,7 +6,7 @@ import { type SweepReport, TelemetryRetention } from '../../ports.js';
 import { labelLetter } from './apply-labels.js';
 import { lockModels } from './intake-offsets.js';
 import { insertDeadLetters } from './postgres-dead-letter-store.js';
-import { dropOldSamples } from './write-samples.js';
+import { dropOldSamples } from './cut-samples.js';
 
 /** Rows of a kind that one sweep removes at most, so that its transaction stays short. */
 const CHUNK = 5000;
