@@ -1,13 +1,16 @@
 import { parseSettings, type ParsedSettings, type SettingsGroup } from '../platform/config/index.js';
 import { httpSettings } from '../platform/http/index.js';
+import { kafkaSettings } from '../platform/kafka/index.js';
 import { observabilitySettings } from '../platform/observability/index.js';
 import { reconcileSettings } from '../platform/reconcile/index.js';
-import { databaseSettings } from './settings.js';
+import { databaseSettings, processSettings } from './settings.js';
 import { STAGE_SETTINGS } from './stage-settings.js';
 
 /** Every setting of the program, in the order of the reference page. */
 export const SETTINGS: readonly SettingsGroup[] = [
+  processSettings,
   databaseSettings,
+  kafkaSettings,
   httpSettings,
   observabilitySettings,
   reconcileSettings,
@@ -15,9 +18,15 @@ export const SETTINGS: readonly SettingsGroup[] = [
 ];
 
 /**
- * Parses the environment once. `DATABASE_URL` is what every platform calls it, so it is taken as well.
+ * Parses the environment once. The names that platforms use everywhere (`DATABASE_URL`, `KAFKA_BROKERS`) are
+ * taken as well.
  * @throws InvalidInput with every fault
  */
 export function readConfiguration(env: Readonly<Record<string, string | undefined>>): ParsedSettings {
-  return parseSettings(SETTINGS, { ...env, RATCHET_DATABASE_URL: env['RATCHET_DATABASE_URL'] ?? env['DATABASE_URL'] });
+  return parseSettings(SETTINGS, {
+    ...env,
+    RATCHET_DATABASE_URL: env['RATCHET_DATABASE_URL'] ?? env['DATABASE_URL'],
+    RATCHET_KAFKA_BROKERS: env['RATCHET_KAFKA_BROKERS'] ?? env['KAFKA_BROKERS'],
+    RATCHET_PROCESS_ROLES: env['RATCHET_PROCESS_ROLES'] ?? env['RATCHET_ROLES'],
+  });
 }

@@ -4,16 +4,16 @@ import type { ParsedSettings } from '../platform/config/index.js';
 import { buildOpenApi, configureHttp, httpSettings, newFastifyAdapter, serveDocs } from '../platform/http/index.js';
 import { collectProcessMetrics, observabilitySettings, setLogLevel } from '../platform/observability/index.js';
 import type { Database } from '../platform/postgres/index.js';
-import { AllModule } from './all.module.js';
 import { NestLog } from './nest-log.js';
+import { ProcessModule } from './process.module.js';
 
-/** The whole program over an open database: not listening, not reconciling yet. */
+/** The program in its roles, over an open database: not listening, not reconciling yet. */
 export async function createApp(settings: ParsedSettings, db: Database): Promise<NestFastifyApplication> {
   setLogLevel(settings.of(observabilitySettings).level);
   collectProcessMetrics();
   const http = settings.of(httpSettings);
   const app = await NestFactory.create<NestFastifyApplication>(
-    AllModule.forRoot(settings, db),
+    ProcessModule.forRoot(settings, db),
     newFastifyAdapter(http),
     {
       logger: new NestLog(),

@@ -1,6 +1,24 @@
 import { z } from 'zod';
 import { settingsGroup } from '../platform/config/index.js';
 
+const ROLES = ['control', 'gateway', 'ingest'] as const;
+export type Role = (typeof ROLES)[number];
+
+export const processSettings = settingsGroup(
+  'process',
+  z.object({
+    roles: z
+      .string()
+      .default('all')
+      .transform((text) => [...new Set(text.split(',').map((role) => role.trim()))])
+      .transform((names) => (names.includes('all') ? [...ROLES] : names))
+      .pipe(z.array(z.enum(ROLES, { error: `must be all, or some of ${ROLES.join(', ')}` })).min(1))
+      .describe(
+        'What this process does, comma separated; `RATCHET_ROLES` means the same. `ingest`: from the log into windows; `gateway`: the built-in data plane; `control`: everything else; `all`: the three.',
+      ),
+  }),
+);
+
 export const databaseSettings = settingsGroup(
   'database',
   z.object({

@@ -5,7 +5,7 @@ import { modelsSettings } from '../models/settings.js';
 import { monitorsSettings } from '../monitors/settings.js';
 import type { SettingsGroup } from '../platform/config/index.js';
 import { servingSettings } from '../serving/settings.js';
-import { telemetrySettings } from '../telemetry/settings.js';
+import { telemetryLogSettings, telemetrySettings } from '../telemetry/settings.js';
 import { triggersSettings } from '../triggers/settings.js';
 
 /** What each stage lets an operator set, in the data's order. */
@@ -13,6 +13,7 @@ export const STAGE_SETTINGS: readonly SettingsGroup[] = [
   modelsSettings,
   servingSettings,
   telemetrySettings,
+  telemetryLogSettings,
   monitorsSettings,
   triggersSettings,
   jobsSettings,

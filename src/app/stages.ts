@@ -16,16 +16,16 @@ import { PromotionsModule } from '../promotions/promotions.module.js';
 import { rolloutsPersistence } from '../rollouts/persistence.js';
 import { RolloutsModule } from '../rollouts/rollouts.module.js';
 import { servingPersistence } from '../serving/persistence.js';
-import { ServingModule } from '../serving/serving.module.js';
+import { RoutesModule } from '../serving/routes.module.js';
 import { telemetryPersistence } from '../telemetry/persistence.js';
 import { TelemetryModule } from '../telemetry/telemetry.module.js';
 import { triggersPersistence } from '../triggers/persistence.js';
 import { TriggersModule } from '../triggers/triggers.module.js';
 
-/** The stages' modules in the data's order. */
+/** The stages' modules in the data's order; the data plane of `serving` is a role of its own. */
 export const STAGE_MODULES: readonly Type[] = [
   ModelsModule,
-  ServingModule,
+  RoutesModule,
   TelemetryModule,
   MonitorsModule,
   TriggersModule,

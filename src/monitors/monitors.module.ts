@@ -3,7 +3,7 @@ import { Clock, FactBus, UnitOfWork, WorkQueue } from '../kernel/index.js';
 import { ChampionChanged, ChampionHistory, ModelApplied, ModelStore } from '../models/index.js';
 import { ModelsModule } from '../models/models.module.js';
 import { Scorer } from '../serving/index.js';
-import { ServingModule } from '../serving/serving.module.js';
+import { RoutesModule } from '../serving/routes.module.js';
 import { AnswerLedger, SampleStore, WindowStore } from '../telemetry/index.js';
 import { TelemetryModule } from '../telemetry/telemetry.module.js';
 import { FindingsController } from './adapters/http/findings.controller.js';
@@ -20,7 +20,7 @@ import { monitorsSettings, type MonitorsSettings } from './settings.js';
 import { WindowWatch } from './window-watch.js';
 
 @Module({
-  imports: [ModelsModule, ServingModule, TelemetryModule],
+  imports: [ModelsModule, RoutesModule, TelemetryModule],
   controllers: [FindingsController],
   providers: [
     { provide: FindingStore, useClass: PostgresFindingStore },

@@ -1,29 +1,41 @@
 import { Global, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
-import { Clock, Ids } from '../kernel/index.js';
+import { AuditLog, Clock, Ids, UnitOfWork } from '../kernel/index.js';
 import { ModelStore } from '../models/index.js';
 import { log } from '../platform/observability/index.js';
 import { AnswerSink, ServedSink } from '../serving/index.js';
+import { RoutesModule } from '../serving/routes.module.js';
+import { ProtocolDecoder } from './adapters/cloudevents/foreign-decoder.js';
+import { CloudEventsController } from './adapters/http/cloudevents.controller.js';
+import { DeadLettersController } from './adapters/http/dead-letters.controller.js';
 import { EventsController } from './adapters/http/events.controller.js';
 import { LabelsController } from './adapters/http/labels.controller.js';
 import { TelemetryController } from './adapters/http/telemetry.controller.js';
+import { HalfJoin } from './adapters/postgres/join-halves.js';
 import { PostgresAnswerLedger } from './adapters/postgres/postgres-answer-ledger.js';
 import { PostgresBatchLedger } from './adapters/postgres/postgres-batch-ledger.js';
 import { PostgresDeadLetterStore } from './adapters/postgres/postgres-dead-letter-store.js';
 import { PostgresLabelIntake } from './adapters/postgres/postgres-label-intake.js';
+import { PostgresOutputPairStore } from './adapters/postgres/postgres-output-pair-store.js';
 import { PostgresSampleStore } from './adapters/postgres/postgres-sample-store.js';
 import { PostgresTelemetryRetention } from './adapters/postgres/postgres-telemetry-retention.js';
 import { PostgresWindowStore } from './adapters/postgres/postgres-window-store.js';
 import { type LatencySummary, mergeLatencies } from './domain/latency-sketch.js';
 import type { Window } from './domain/window.js';
+import { DeadLetterReplay } from './dead-letter-replay.js';
+import { DirectEventSink } from './direct-event-sink.js';
 import { LedgerLogIntake } from './log-intake.js';
+import { LogLabels } from './log-labels.js';
 import { ModelViews } from './model-views.js';
+import { LogNativeIntake, NativeIntake } from './native-intake.js';
 import {
   AnswerLedger,
   BatchLedger,
   DeadLetterStore,
+  EventSink,
   ForeignDecoder,
   LabelIntake,
   LatencySketches,
+  OutputPairStore,
   LogIntake,
   SampleStore,
   TelemetryRetention,
@@ -32,6 +44,7 @@ import {
 import { ServedReporter } from './served-reporter.js';
 import { telemetrySettings, type TelemetrySettings } from './settings.js';
 import { type IntakeObserver, TelemetryIntake } from './telemetry-intake.js';
+import { LOG_SINKS, type LogSinks, TelemetryLogModule } from './telemetry-log.module.js';
 import { TelemetryRetentionReconciler } from './telemetry-retention.reconciler.js';
 
 const logging: IntakeObserver = {
@@ -56,13 +69,29 @@ class MergedLatencySketches extends LatencySketches {
 /** Global, because serving, which is upstream, is handed `AnswerSink` without knowing who implements it. */
 @Global()
 @Module({
-  controllers: [EventsController, LabelsController, TelemetryController],
+  imports: [RoutesModule, TelemetryLogModule],
+  controllers: [CloudEventsController, EventsController, LabelsController, TelemetryController, DeadLettersController],
   providers: [
     { provide: WindowStore, useClass: PostgresWindowStore },
     { provide: AnswerLedger, useClass: PostgresAnswerLedger },
     { provide: SampleStore, useClass: PostgresSampleStore },
-    { provide: LabelIntake, useClass: PostgresLabelIntake },
+    { provide: OutputPairStore, useClass: PostgresOutputPairStore },
+    PostgresLabelIntake,
+    {
+      provide: LabelIntake,
+      inject: [LOG_SINKS, PostgresLabelIntake, ModelStore],
+      useFactory: (sinks: LogSinks | null, direct: PostgresLabelIntake, models: ModelStore) =>
+        sinks === null ? direct : new LogLabels(sinks.events, models),
+    },
+    {
+      provide: NativeIntake,
+      inject: [LOG_SINKS, TelemetryIntake],
+      useFactory: (sinks: LogSinks | null, intake: TelemetryIntake) =>
+        sinks === null ? intake : new LogNativeIntake(sinks.events),
+    },
     { provide: DeadLetterStore, useClass: PostgresDeadLetterStore },
+    { provide: ForeignDecoder, useClass: ProtocolDecoder },
+    HalfJoin,
     { provide: BatchLedger, useClass: PostgresBatchLedger },
     { provide: TelemetryRetention, useClass: PostgresTelemetryRetention },
     { provide: LatencySketches, useClass: MergedLatencySketches },
@@ -83,11 +112,29 @@ class MergedLatencySketches extends LatencySketches {
         settings: TelemetrySettings,
       ) => new LedgerLogIntake(ledger, new ModelViews(models, clock), foreign ?? null, clock, settings),
     },
-    { provide: AnswerSink, useExisting: TelemetryIntake },
+    {
+      provide: DeadLetterReplay,
+      inject: [DeadLetterStore, LogIntake, UnitOfWork, AuditLog, Clock],
+      useFactory: (letters: DeadLetterStore, log: LogIntake, work: UnitOfWork, audit: AuditLog, clock: Clock) =>
+        new DeadLetterReplay(letters, log, work, audit, clock),
+    },
+    // With a log everything goes there and comes back through the role `ingest`; without one straight to the engine.
+    {
+      provide: EventSink,
+      inject: [LOG_SINKS, TelemetryIntake, ForeignDecoder, Clock],
+      useFactory: (sinks: LogSinks | null, intake: TelemetryIntake, decoder: ForeignDecoder, clock: Clock) =>
+        sinks?.events ?? new DirectEventSink(intake, decoder, clock),
+    },
+    {
+      provide: AnswerSink,
+      inject: [LOG_SINKS, TelemetryIntake],
+      useFactory: (sinks: LogSinks | null, intake: TelemetryIntake) => sinks?.answers ?? intake,
+    },
     {
       provide: ServedSink,
-      inject: [TelemetryIntake, Ids],
-      useFactory: (intake: TelemetryIntake, ids: Ids) => new ServedReporter(intake, ids),
+      inject: [LOG_SINKS, TelemetryIntake, Ids],
+      useFactory: (sinks: LogSinks | null, intake: TelemetryIntake, ids: Ids) =>
+        sinks?.served ?? new ServedReporter(intake, ids),
     },
     TelemetryRetentionReconciler,
   ],
@@ -95,6 +142,7 @@ class MergedLatencySketches extends LatencySketches {
     WindowStore,
     AnswerLedger,
     SampleStore,
+    OutputPairStore,
     LabelIntake,
     LatencySketches,
     LogIntake,

@@ -1,2 +1,3 @@
+export * from './passive-reconcile.module.js';
 export * from './reconcile.module.js';
 export * from './settings.js';

@@ -7,9 +7,9 @@ import { BodyTooLarge } from '../../domain/errors.js';
 import type { BadReason } from '../../domain/event.js';
 import { deadLetter, eventEntry, type IntakeEntry, jsonBytes } from '../../intake-entry.js';
 import { countDeadLetters } from '../../metrics.js';
+import { NativeIntake } from '../../native-intake.js';
 import { DeadLetterStore } from '../../ports.js';
 import { telemetrySettings, type TelemetrySettings } from '../../settings.js';
-import { TelemetryIntake } from '../../telemetry-intake.js';
 
 /** Most events in one call; a larger array is refused whole. */
 const MAX_EVENTS = 5000;
@@ -23,7 +23,7 @@ export interface EventsAnswer {
 @Controller('api/v1')
 export class EventsController {
   constructor(
-    private readonly intake: TelemetryIntake,
+    private readonly intake: NativeIntake,
     private readonly letters: DeadLetterStore,
     private readonly clock: Clock,
     @Inject(telemetrySettings.token) private readonly settings: TelemetrySettings,

@@ -1,0 +1,66 @@
+import kafkajs, { type Message, type Producer } from 'kafkajs';
+import type { Kafka } from '../../../platform/kafka/index.js';
+import { IntakeUnavailable } from '../../domain/errors.js';
+import { type OutgoingRecord, RecordAppender } from '../../ports.js';
+
+/**
+ * Appends by an idempotent producer: all replicas, zstd. After a failure the producer is thrown away: kafkajs would give
+ * the next batch the sequence numbers of the failed one, and where that one had arrived after all, the broker would take
+ * the next one for its repetition and drop it.
+ */
+export class KafkaAppender extends RecordAppender {
+  private producer: Promise<Producer> | null = null;
+
+  constructor(private readonly kafka: Kafka) {
+    super();
+  }
+
+  override async append(records: readonly OutgoingRecord[]): Promise<void> {
+    this.producer ??= this.connect();
+    try {
+      const producer = await this.producer;
+      await producer.sendBatch({
+        acks: -1,
+        compression: kafkajs.CompressionTypes.ZSTD,
+        topicMessages: byTopic(records),
+      });
+    } catch (error) {
+      await this.close();
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new IntakeUnavailable(`the log does not take it (${reason})`, { cause: error });
+    }
+  }
+
+  override async close(): Promise<void> {
+    const { producer } = this;
+    this.producer = null;
+    await producer?.then((one) => one.disconnect()).catch(() => undefined);
+  }
+
+  private async connect(): Promise<Producer> {
+    const producer = this.kafka.producer({
+      idempotent: true,
+      maxInFlightRequests: 1,
+      allowAutoTopicCreation: false,
+      createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
+      retry: { initialRetryTime: 100, maxRetryTime: 1000, retries: 5 },
+    });
+    await producer.connect();
+    return producer;
+  }
+}
+
+function byTopic(records: readonly OutgoingRecord[]): { topic: string; messages: Message[] }[] {
+  const topics = new Map<string, Message[]>();
+  for (const { topic, key, value, headers } of records) {
+    const message: Message = {
+      key,
+      value: Buffer.from(value.buffer, value.byteOffset, value.byteLength),
+      headers: { ...headers },
+    };
+    const messages = topics.get(topic);
+    if (messages === undefined) topics.set(topic, [message]);
+    else messages.push(message);
+  }
+  return [...topics].map(([topic, messages]) => ({ topic, messages }));
+}
