@@ -41,19 +41,17 @@ export function periodOf(at: Date, sampleSeconds: number): number {
   return Math.floor(at.getTime() / 1000 / length) * length;
 }
 
-/** Share of the rows that is kept for the reservoirs; the rest are the newest rows, without regard to strata. */
-const RESERVED = 1 / 3;
+/** Share of the rows that the reservoirs may hold against newer rows of the uniform stream. */
+const RESERVED_SHARE = 1 / 3;
 
-/** Rows that fit into the model's bounds, of both parts: the uniform stream's newest rows, and the reservoirs. */
+/** Rows that fit into the model's bounds, and how many of them the reservoirs may hold. */
 export function sampleBounds(view: {
   readonly sampleRows: number;
   readonly sampleBytes: number;
   readonly inputLength: number;
-}): { readonly uniform: number; readonly stratified: number } {
-  const fitting = Math.floor(view.sampleBytes / (view.inputLength * 4 + ROW_OVERHEAD_BYTES));
-  const rows = Math.min(view.sampleRows, fitting);
-  const stratified = Math.floor(rows * RESERVED);
-  return { uniform: rows - stratified, stratified };
+}): { readonly rows: number; readonly reserved: number } {
+  const rows = Math.min(view.sampleRows, Math.floor(view.sampleBytes / (view.inputLength * 4 + ROW_OVERHEAD_BYTES)));
+  return { rows, reserved: Math.floor(rows * RESERVED_SHARE) };
 }
 
 /** What a bound that was passed is cut down to, so that not every batch has to cut again. */

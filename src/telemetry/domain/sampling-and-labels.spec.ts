@@ -67,10 +67,10 @@ describe('chooseSamples', () => {
 
 describe('sampleBounds', () => {
   it.each([
-    ['rows', { sampleRows: 300, sampleBytes: 1e9, inputLength: 4 }, { uniform: 200, stratified: 100 }],
-    ['bytes', { sampleRows: 300, sampleBytes: 150 * 900, inputLength: 100 }, { uniform: 100, stratified: 50 }],
-    ['one row', { sampleRows: 1, sampleBytes: 1e9, inputLength: 4 }, { uniform: 1, stratified: 0 }],
-    ['not even one row', { sampleRows: 9, sampleBytes: 1024, inputLength: 1000 }, { uniform: 0, stratified: 0 }],
+    ['rows', { sampleRows: 300, sampleBytes: 1e9, inputLength: 4 }, { rows: 300, reserved: 100 }],
+    ['bytes', { sampleRows: 300, sampleBytes: 150 * 900, inputLength: 100 }, { rows: 150, reserved: 50 }],
+    ['one row', { sampleRows: 1, sampleBytes: 1e9, inputLength: 4 }, { rows: 1, reserved: 0 }],
+    ['not even one row', { sampleRows: 9, sampleBytes: 1024, inputLength: 1000 }, { rows: 0, reserved: 0 }],
   ])('is what fits, by %s', (_, view, bounds) => {
     expect(sampleBounds(view)).toEqual(bounds);
   });
@@ -124,7 +124,9 @@ describe('the drift score', () => {
 
 describe('stableHash', () => {
   it('gives the same numbers in every release', () => {
-    expect(['', 'a', 'r1', 'ä€'].map((text) => stableHash(text))).toEqual([2_872_998_923, 2_448_022_055, 2_963_121_515, 2_670_707_293]);
+    expect(['', 'a', 'r1', 'ä€'].map((text) => stableHash(text))).toEqual([
+      2_872_998_923, 2_448_022_055, 2_963_121_515, 2_670_707_293,
+    ]);
   });
 
   it('holds out a fifth', () => {

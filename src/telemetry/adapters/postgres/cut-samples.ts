@@ -2,8 +2,8 @@ import type { Database } from '../../../platform/postgres/index.js';
 import type { ModelView } from '../../domain/admit.js';
 import { cutTo, dropPlan } from '../../domain/sample-policy.js';
 
-/** Name of the cell that counts the rows of the uniform stream. */
-export const UNIFORM = '$uniform';
+/** Name of the cell that counts all rows. */
+export const ALL_ROWS = '$all';
 
 /** True for a row that a reservoir holds: what is not held out and lies below its cell's threshold. */
 const IN_RESERVOIR = `NOT sample.holdout AND sample.priority < coalesce((
@@ -12,46 +12,50 @@ const IN_RESERVOIR = `NOT sample.holdout AND sample.priority < coalesce((
 
 /**
  * The oldest rows leave the uniform stream, whatever they are, so that what stays has no preference; those that a
- * reservoir holds stay there. The caller holds the model's lock.
+ * reservoir holds stay there. Goes on until the sample has at most `rows` rows. The caller holds the model's lock.
+ * Returns how many rows are left.
  */
-export async function cutUniform(db: Database, model: string, kept: number, bound: number): Promise<void> {
-  const stays = cutTo(bound);
-  await db.affected(
-    `WITH leaving AS MATERIALIZED (
-       SELECT sequence, ${IN_RESERVOIR} AS reserved FROM telemetry.sample
-       WHERE model = $1 AND uniform ORDER BY sample.sequence LIMIT $2
-     ), gone AS (
-       DELETE FROM telemetry.sample USING leaving WHERE sample.sequence = leaving.sequence AND NOT leaving.reserved
-     )
-     UPDATE telemetry.sample SET uniform = false FROM leaving
-     WHERE sample.sequence = leaving.sequence AND leaving.reserved`,
-    [model, kept - stays],
-  );
-  await db.affected(`UPDATE telemetry.sample_cell SET kept = $2 WHERE model = $1 AND stratum = $3`, [
-    model,
-    stays,
-    UNIFORM,
-  ]);
+export async function cutUniform(db: Database, model: string, total: number, rows: number): Promise<number> {
+  let left = total;
+  let gone = -1;
+  while (left > rows && gone !== 0) {
+    const result = await db.query<{ gone: number; moved: number }>(
+      `WITH leaving AS MATERIALIZED (
+         SELECT sequence, ${IN_RESERVOIR} AS reserved FROM telemetry.sample
+         WHERE model = $1 AND uniform ORDER BY sample.sequence LIMIT $2
+       ), gone AS (
+         DELETE FROM telemetry.sample USING leaving WHERE sample.sequence = leaving.sequence AND NOT leaving.reserved
+       ), moved AS (
+         UPDATE telemetry.sample SET uniform = false FROM leaving
+         WHERE sample.sequence = leaving.sequence AND leaving.reserved
+       )
+       SELECT count(*) FILTER (WHERE NOT reserved)::integer AS gone, count(*)::integer AS moved FROM leaving`,
+      [model, left - cutTo(rows)],
+    );
+    gone = result[0]?.moved ?? 0;
+    left -= result[0]?.gone ?? 0;
+  }
+  return left;
 }
 
 /**
  * Lowers the thresholds of the largest reservoirs until all of them fit. The new threshold is the priority of the first
  * row that no longer fits, which makes it the chance that each row of the cell had to be kept. The caller holds the
- * model's lock.
+ * model's lock. Returns how many rows went.
  */
-export async function cutReservoirs(db: Database, model: string, bound: number): Promise<void> {
+export async function cutReservoirs(db: Database, model: string, bound: number): Promise<number> {
   const cells = await db.query<{ stratum: string; period: string; kept: number }>(
     `SELECT stratum, period::text AS period, kept FROM telemetry.sample_cell
      WHERE model = $1 AND stratum <> $2 AND kept > 0`,
-    [model, UNIFORM],
+    [model, ALL_ROWS],
   );
   const sizes = new Map(cells.map((cell) => [`${cell.stratum} ${cell.period}`, cell.kept]));
   const plan = [...dropPlan(sizes, cutTo(bound))].map(([name, drop]) => {
     const cut = name.lastIndexOf(' ');
     return { stratum: name.slice(0, cut), period: name.slice(cut + 1), keep: (sizes.get(name) ?? 0) - drop };
   });
-  if (plan.length === 0) return;
-  await db.affected(
+  if (plan.length === 0) return 0;
+  return db.affected(
     `WITH plan AS (SELECT * FROM unnest($2::text[], $3::bigint[], $4::integer[]) AS plan (stratum, period, keep)),
      cut AS (
        UPDATE telemetry.sample_cell AS cell SET kept = plan.keep, threshold = coalesce((
@@ -62,7 +66,7 @@ export async function cutReservoirs(db: Database, model: string, bound: number):
        RETURNING cell.stratum, cell.period, cell.threshold)
      DELETE FROM telemetry.sample USING cut
      WHERE sample.model = $1 AND sample.stratum = cut.stratum AND sample.period = cut.period AND NOT sample.uniform
-       AND sample.priority >= cut.threshold`,
+       AND sample.priority >= cut.threshold RETURNING 1`,
     [model, plan.map(({ stratum }) => stratum), plan.map(({ period }) => period), plan.map(({ keep }) => keep)],
   );
 }
@@ -74,15 +78,14 @@ export async function dropOldSamples(db: Database, view: ModelView, now: Date): 
     `DELETE FROM telemetry.sample WHERE model = $1 AND (at < $2 OR octet_length(input) <> $3 OR NOT $4::boolean)`,
     [view.name, oldest.toISOString(), view.inputLength * 4, view.sampling],
   );
-  if (dropped === 0) return 0;
   await db.affected(
     `WITH rows AS (
        SELECT stratum, period, count(*) AS kept FROM telemetry.sample WHERE model = $1 AND ${IN_RESERVOIR} GROUP BY stratum, period
-       UNION ALL SELECT $2, 0, count(*) FROM telemetry.sample WHERE model = $1 AND uniform)
+       UNION ALL SELECT $2, 0, count(*) FROM telemetry.sample WHERE model = $1)
      UPDATE telemetry.sample_cell AS cell SET kept = coalesce((
        SELECT rows.kept FROM rows WHERE rows.stratum = cell.stratum AND rows.period = cell.period), 0)
      WHERE cell.model = $1`,
-    [view.name, UNIFORM],
+    [view.name, ALL_ROWS],
   );
   await db.affected(
     `DELETE FROM telemetry.sample_cell WHERE model = $1 AND kept = 0 AND period > 0

@@ -113,7 +113,7 @@ describe('the sample', () => {
         'SELECT stratum, period, kept FROM telemetry.sample_cell WHERE kept > 0',
       );
       const counted = Object.fromEntries(cells.map((cell) => [`${cell.stratum} ${cell.period}`, cell.kept]));
-      const real: Record<string, number> = { '$uniform 0': rows.filter((row) => row.uniform).length };
+      const real: Record<string, number> = { '$all 0': rows.length };
       for (const row of rows.filter(inReservoir)) {
         const name = `${row.stratum} ${row.period}`;
         real[name] = (real[name] ?? 0) + 1;
@@ -138,7 +138,7 @@ describe('the sample', () => {
   it('gives monitors only the uniform stream, whose newest rows stay whatever was answered', async () => {
     for (let round = 0; round < 10; round += 1) await write(traffic(round * 200, 200, 50));
     const stream = await samples.after('toy', A, 0, 1000);
-    expect(stream.length).toBeLessThanOrEqual(sampleBounds(view).uniform);
+    expect(stream.length).toBeGreaterThan(sampleBounds(view).rows * 0.6);
     expect(stream.map(({ requestId }) => requestId)).toEqual(
       Array.from({ length: stream.length }, (_, i) => `r${2000 - stream.length + i}`),
     );

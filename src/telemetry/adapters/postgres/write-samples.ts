@@ -4,7 +4,7 @@ import { rowToBytes } from '../../domain/decode-input.js';
 import { periodOf, sampleBounds, samplePriority } from '../../domain/sample-policy.js';
 import { type ReferenceProfile, stratumOf } from '../../domain/sampling-strata.js';
 import { isHoldout } from '../../domain/stable-hash.js';
-import { cutReservoirs, cutUniform, UNIFORM } from './cut-samples.js';
+import { cutReservoirs, cutUniform, ALL_ROWS } from './cut-samples.js';
 
 interface Row {
   readonly admitted: AdmittedEvent;
@@ -42,10 +42,12 @@ export async function writeSamples(
   const inserted = new Set(await insert(db, view.name, rows, chance));
   const fresh = rows.filter(({ admitted }) => inserted.has(admitted.event.requestId));
   if (fresh.length === 0) return 0;
-  const kept = await countIn(db, view.name, fresh);
+  const counted = await countIn(db, view.name, fresh);
   const bounds = sampleBounds(view);
-  if (kept.uniform > bounds.uniform) await cutUniform(db, view.name, kept.uniform, bounds.uniform);
-  if (kept.stratified > bounds.stratified) await cutReservoirs(db, view.name, bounds.stratified);
+  let { rows: left } = counted;
+  if (counted.reserved > bounds.reserved) left -= await cutReservoirs(db, view.name, bounds.reserved);
+  if (left > bounds.rows) left = await cutUniform(db, view.name, left, bounds.rows);
+  if (left !== counted.rows) await setRows(db, view.name, left);
   return fresh.length;
 }
 
@@ -88,12 +90,12 @@ async function insert(db: Database, model: string, rows: readonly Row[], chance:
   return inserted.map(({ request_id: id }) => id);
 }
 
-/** Counts new rows in their cells and returns how many rows each part holds now. */
+/** Counts new rows in their cells and returns how many rows there are now, and how many of them the reservoirs hold. */
 async function countIn(
   db: Database,
   model: string,
   rows: readonly Row[],
-): Promise<{ readonly uniform: number; readonly stratified: number }> {
+): Promise<{ readonly rows: number; readonly reserved: number }> {
   const eligible = rows.filter(({ holdout }) => !holdout);
   await db.affected(
     `INSERT INTO telemetry.sample_cell AS cell (model, stratum, period, threshold, kept)
@@ -109,15 +111,23 @@ async function countIn(
       eligible.map(({ stratum }) => stratum),
       eligible.map(({ period }) => period),
       eligible.map(({ priority }) => priority),
-      UNIFORM,
+      ALL_ROWS,
       rows.length,
     ],
   );
-  const [sums] = await db.query<{ uniform: number; stratified: number }>(
-    `SELECT coalesce(sum(kept) FILTER (WHERE stratum = $2), 0)::float8 AS uniform,
-       coalesce(sum(kept) FILTER (WHERE stratum <> $2), 0)::float8 AS stratified
+  const [sums] = await db.query<{ rows: number; reserved: number }>(
+    `SELECT coalesce(sum(kept) FILTER (WHERE stratum = $2), 0)::float8 AS rows,
+       coalesce(sum(kept) FILTER (WHERE stratum <> $2), 0)::float8 AS reserved
      FROM telemetry.sample_cell WHERE model = $1`,
-    [model, UNIFORM],
+    [model, ALL_ROWS],
   );
-  return sums ?? { uniform: 0, stratified: 0 };
+  return sums ?? { rows: 0, reserved: 0 };
+}
+
+async function setRows(db: Database, model: string, rows: number): Promise<void> {
+  await db.affected('UPDATE telemetry.sample_cell SET kept = $3 WHERE model = $1 AND stratum = $2', [
+    model,
+    ALL_ROWS,
+    rows,
+  ]);
 }
