@@ -74,20 +74,23 @@ export function binomialTail(successes: number, n: number, p: number): number {
   return betaCumulative(p, successes, n - successes + 1);
 }
 
-/** Inverse of the standard normal distribution function by bisection on its tail; 1e-12 in the argument. */
+/**
+ * Inverse of the standard normal distribution function, to 1e-12 in the argument: Newton's method on the logarithm of the
+ * tail, which is concave, so that from the second step on it comes down to the root from above.
+ */
 export function normalQuantile(probability: number): number {
   if (probability === 0.5) return 0;
   if (probability < 0.5) return -normalQuantile(1 - probability);
-  const tail = 1 - probability;
-  let low = 0;
-  let high = 40;
-  // P(Z > z) = P(chi-square with one degree > z²) / 2 keeps its relative precision far out.
-  for (let i = 0; i < 100; i += 1) {
-    const middle = (low + high) / 2;
-    if (chiSquareTail(middle * middle, 1) / 2 > tail) low = middle;
-    else high = middle;
+  const lnTail = Math.log(Math.max(1 - probability, Number.MIN_VALUE));
+  let z = 0;
+  for (let i = 0; i < 60; i += 1) {
+    // P(Z > z) = P(chi-square with one degree > z²) / 2 keeps its relative precision far out.
+    const tail = chiSquareTail(z * z, 1) / 2;
+    const step = ((Math.log(tail) - lnTail) * tail) / (Math.exp((-z * z) / 2) / Math.sqrt(2 * Math.PI));
+    z += step;
+    if (Math.abs(step) < 1e-13 * Math.max(1, z)) break;
   }
-  return (low + high) / 2;
+  return z;
 }
 
 /** Continued fraction c0/(d0 + c1/(d1 + …)) by the modified Lentz algorithm. */
