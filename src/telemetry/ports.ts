@@ -6,11 +6,15 @@ import type { LatencySummary } from './domain/latency-sketch.js';
 import type { LabelledAnswer, PairedAnswer, Sample, Snapshot } from './domain/observation.js';
 import type { OutputPair } from './domain/output-pair.js';
 import type { Tally } from './domain/tally.js';
+import type { WindowRetention } from './domain/roll-up.js';
 import type { Window } from './domain/window.js';
 
 /** Closed and still filling windows. */
 export abstract class WindowStore {
-  /** Windows of one version that start at or after `since`, oldest first. */
+  /**
+   * Windows of one version that start at or after `since`, oldest first. Older ones are rolled up, so sizes differ, and one
+   * that late events made may lie within a longer one; every event is in exactly one of them.
+   */
   abstract list(model: string, version: Digest, since: Date): Promise<Window[]>;
   /** All versions' windows that start at or after `since`, oldest first. */
   abstract listModel(model: string, since: Date): Promise<Window[]>;
@@ -325,6 +329,8 @@ export abstract class DeadLetterStore {
 export interface SweepReport {
   readonly answers: number;
   readonly windows: number;
+  /** Windows that were merged into coarser ones. */
+  readonly rolledUp: number;
   readonly samples: number;
   readonly deadLetters: number;
   /** Labels whose request never came; each of them is a dead letter now. */
@@ -337,6 +343,6 @@ export abstract class TelemetryRetention {
   abstract sweep(
     view: ModelView,
     now: Date,
-    bounds: { readonly windowSeconds: number; readonly deadLetterRows: number },
+    bounds: { readonly windows: WindowRetention; readonly deadLetterRows: number },
   ): Promise<SweepReport & { readonly more: boolean }>;
 }

@@ -50,11 +50,21 @@ export const telemetrySettings = settingsGroup(
       .describe(
         'Which events of a log are told apart from duplicates that their producer made: those that are kept one by one, or all. With `all` every event is a row, at some 10,000 events a second; each record counts once in any case.',
       ),
+    baseRetentionSeconds: z.coerce
+      .number()
+      .min(600)
+      .default(6 * 3_600)
+      .describe('How long windows shorter than a minute are kept before they are rolled up to minutes.'),
+    minuteRetentionSeconds: z.coerce
+      .number()
+      .min(6 * 3_600)
+      .default(7 * 86_400)
+      .describe('How long windows from a minute to an hour are kept before they are rolled up to hours.'),
     windowRetentionSeconds: z.coerce
       .number()
       .min(60)
-      .default(30 * 86_400)
-      .describe('How long windows are kept.'),
+      .default(90 * 86_400)
+      .describe('How long windows are kept at all, rolled up.'),
     inferenceServices: z
       .string()
       .default('')

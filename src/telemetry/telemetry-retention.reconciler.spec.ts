@@ -13,7 +13,7 @@ class FakeRetention extends TelemetryRetention {
   more = false;
   async sweep(view: ModelView) {
     this.swept.push(view.name);
-    return { answers: 1, windows: 0, samples: 0, deadLetters: 0, unmatchedLabels: 2, more: this.more };
+    return { answers: 1, windows: 0, rolledUp: 0, samples: 0, deadLetters: 0, unmatchedLabels: 2, more: this.more };
   }
 }
 

@@ -34,7 +34,11 @@ export class TelemetryRetentionReconciler implements Reconciler, OnModuleInit, O
     const model = await this.models.find(key);
     if (model === null) return {};
     const { more, ...report } = await this.retention.sweep(viewOf(model), this.clock.now(), {
-      windowSeconds: this.settings.windowRetentionSeconds,
+      windows: {
+        baseSeconds: this.settings.baseRetentionSeconds,
+        minuteSeconds: this.settings.minuteRetentionSeconds,
+        totalSeconds: this.settings.windowRetentionSeconds,
+      },
       deadLetterRows: this.settings.deadLetterRows,
     });
     const { unmatchedLabels, ...removed } = report;

@@ -4,6 +4,7 @@ import type { DeadLetter } from '../../domain/dead-letter.js';
 import { type RequestLabel, resolveLabels } from '../../domain/resolve-labels.js';
 import { type AnswerShare, isOutside, WHOLE_SHARE } from '../../domain/answer-share.js';
 import type { LabelReport } from '../../ports.js';
+import { containingWindow } from './containing-window.js';
 
 /** A label together with the topic and partition that a conflict is reported under. */
 export interface LabelOrigin {
@@ -94,6 +95,9 @@ export function labelLetter(
   return { ...origin, offset: null, model, reason, sha256, head, sizeBytes: head.length };
 }
 
+/** The window that an answer was counted in may have been rolled up before its label came. */
+const BASE = { version: 'base.version', start: 'base.window_start', seconds: 'base.window_seconds' };
+
 async function joinLabels(
   db: Database,
   model: string,
@@ -114,11 +118,14 @@ async function joinLabels(
        UPDATE telemetry.answer SET label = said.label, label_sequence = said.sequence
        FROM said WHERE answer.model = $1 AND answer.request_id = said.request_id
        RETURNING answer.version, answer.window_start, answer.window_seconds, (answer.prediction = said.label)::integer AS correct
+     ), base AS (
+       SELECT version, window_start, window_seconds, count(*) AS labelled, sum(correct) AS correct
+       FROM joined GROUP BY version, window_start, window_seconds
      ), counted AS (
        UPDATE telemetry."window" AS w SET labelled = w.labelled + sums.labelled, correct = w.correct + sums.correct
-       FROM (SELECT version, window_start, window_seconds, count(*) AS labelled, sum(correct) AS correct
-             FROM joined GROUP BY version, window_start, window_seconds) AS sums
-       WHERE w.model = $1 AND w.version = sums.version AND w.start = sums.window_start AND w.seconds = sums.window_seconds
+       FROM (SELECT base.version, place.start, place.seconds, sum(labelled) AS labelled, sum(correct) AS correct
+             FROM base CROSS JOIN LATERAL (${containingWindow(BASE)}) AS place GROUP BY 1, 2, 3) AS sums
+       WHERE w.model = $1 AND w.version = sums.version AND w.start = sums.start AND w.seconds = sums.seconds
      )
      UPDATE telemetry.sample SET label = said.label FROM said
      WHERE sample.model = $1 AND sample.request_id = said.request_id`,

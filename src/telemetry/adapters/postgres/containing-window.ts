@@ -10,9 +10,13 @@ export function containingWindow(base: {
   readonly start: string;
   readonly seconds: string;
 }): string {
-  return `SELECT w.start, w.seconds FROM telemetry."window" AS w
+  return `SELECT * FROM ((
+    SELECT w.start, w.seconds FROM telemetry."window" AS w
+    WHERE w.model = $1 AND w.version = ${base.version} AND w.start = ${base.start} AND w.seconds = ${base.seconds}
+  ) UNION ALL (
+    SELECT w.start, w.seconds FROM telemetry."window" AS w
     WHERE w.model = $1 AND w.version = ${base.version} AND w.start <= ${base.start}
       AND w.start > ${base.start} - make_interval(secs => greatest(${LONGEST_ROLLED_SECONDS}, ${base.seconds}))
       AND w.start + make_interval(secs => w.seconds) >= ${base.start} + make_interval(secs => ${base.seconds})
-    ORDER BY w.seconds LIMIT 1`;
+    ORDER BY w.seconds LIMIT 1)) AS containing LIMIT 1`;
 }

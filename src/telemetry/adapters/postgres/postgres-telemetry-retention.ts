@@ -1,12 +1,14 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../../platform/postgres/index.js';
 import type { ModelView } from '../../domain/admit.js';
+import { rollUpLevels, type WindowRetention } from '../../domain/roll-up.js';
 import type { RequestLabel } from '../../domain/resolve-labels.js';
 import { type SweepReport, TelemetryRetention } from '../../ports.js';
 import { labelLetter } from './apply-labels.js';
+import { dropOldSamples } from './cut-samples.js';
 import { lockModels } from './intake-offsets.js';
 import { insertDeadLetters } from './postgres-dead-letter-store.js';
-import { dropOldSamples } from './cut-samples.js';
+import { ROLL_UP_CHUNK, rollUpWindows } from './roll-up-windows.js';
 
 /** Rows of a kind that one sweep removes at most, so that its transaction stays short. */
 const CHUNK = 5000;
@@ -20,7 +22,7 @@ export class PostgresTelemetryRetention extends TelemetryRetention {
   override async sweep(
     view: ModelView,
     now: Date,
-    bounds: { readonly windowSeconds: number; readonly deadLetterRows: number },
+    bounds: { readonly windows: WindowRetention; readonly deadLetterRows: number },
   ): Promise<SweepReport & { readonly more: boolean }> {
     const before = (seconds: number): string => new Date(now.getTime() - seconds * 1000).toISOString();
     return this.db.run(async () => {
@@ -32,16 +34,23 @@ export class PostgresTelemetryRetention extends TelemetryRetention {
       ]);
       const windows = await this.chunk('telemetry."window"', 'model = $1 AND start < $2', [
         view.name,
-        before(bounds.windowSeconds),
+        before(bounds.windows.totalSeconds),
       ]);
+      await this.chunk('telemetry.served', 'model = $1 AND at < $2', [view.name, before(view.keepSeconds)]);
+      const rolled: number[] = [];
+      for (const level of rollUpLevels(bounds.windows)) {
+        rolled.push(await rollUpWindows(this.db, view.name, level, now));
+      }
       const samples = await dropOldSamples(this.db, view, now);
       const deadLetters = await this.chunk(
         'telemetry.dead_letter',
         'id <= (SELECT max(id) - $1 FROM telemetry.dead_letter)',
         [bounds.deadLetterRows],
       );
-      const more = [unmatchedLabels, answers, windows, deadLetters].some((count) => count >= CHUNK);
-      return { answers, windows, samples, deadLetters, unmatchedLabels, more };
+      const full = [unmatchedLabels, answers, windows, deadLetters].some((count) => count >= CHUNK);
+      const more = full || rolled.some((count) => count >= ROLL_UP_CHUNK);
+      const rolledUp = rolled.reduce((sum, count) => sum + count, 0);
+      return { answers, windows, rolledUp, samples, deadLetters, unmatchedLabels, more };
     });
   }
 

@@ -180,9 +180,17 @@ describe('PostgresTelemetryRetention', () => {
     await commit(Array.from({ length: 30 }, (_, i) => admitted(anEvent(i))));
     await say([{ requestId: 'nobody', label: 1 }]);
     const after = (seconds: number): Date => new Date(T0.getTime() + seconds * 1000);
-    const bounds = { windowSeconds: 600, deadLetterRows: 1 };
+    const bounds = { windows: { baseSeconds: 300, minuteSeconds: 400, totalSeconds: 600 }, deadLetterRows: 1 };
 
-    const nothing = { answers: 0, windows: 0, samples: 0, deadLetters: 0, unmatchedLabels: 0, more: false };
+    const nothing = {
+      answers: 0,
+      windows: 0,
+      rolledUp: 0,
+      samples: 0,
+      deadLetters: 0,
+      unmatchedLabels: 0,
+      more: false,
+    };
     expect(await retention.sweep(view, after(50), bounds)).toEqual(nothing);
     expect(await retention.sweep(view, after(61), bounds)).toEqual({ ...nothing, unmatchedLabels: 1 });
     expect(await letters.list({ limit: 10 })).toMatchObject([

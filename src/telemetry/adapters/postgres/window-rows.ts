@@ -48,6 +48,13 @@ export interface StoredWindow {
   readonly state: WindowState;
 }
 
+/** What is added to a window by statements of its own: labels, and what data planes say they served. */
+export interface SaidCounts {
+  readonly labelled: number;
+  readonly correct: number;
+  readonly served: number | null;
+}
+
 /** Names a window among those of all models. */
 export type WindowName = Pick<StoredWindow, 'model' | 'version' | 'start' | 'seconds'>;
 
@@ -72,7 +79,7 @@ export async function selectWindows(db: Database, where: string, parameters: unk
 }
 
 /** Those of these windows that are stored. */
-export async function selectStored(db: Database, names: readonly WindowName[]): Promise<StoredWindow[]> {
+export async function selectStored(db: Database, names: readonly WindowName[]): Promise<(StoredWindow & SaidCounts)[]> {
   if (names.length === 0) return [];
   const rows = await select(
     db,
