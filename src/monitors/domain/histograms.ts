@@ -1,4 +1,4 @@
-import type { Window } from '../../telemetry/index.js';
+import { type Moments, mergeMoments, type Window } from '../../telemetry/index.js';
 
 /** Counts by bin with the names of their bins; plain data. Bins of different keys are never added. */
 export interface Counts {
@@ -11,6 +11,8 @@ export interface Counts {
 export interface Tally {
   readonly requests: number;
   readonly features: Readonly<Record<string, Counts>>;
+  /** Of the features that have them. */
+  readonly moments?: Readonly<Record<string, Moments>>;
 }
 
 export const EMPTY_TALLY: Tally = { requests: 0, features: {} };
@@ -21,7 +23,7 @@ export function tallyInputs(windows: readonly Window[]): Tally {
     const features = Object.fromEntries(
       Object.entries(window.features).map(([name, { edges, counts }]) => [name, { bins: edges, counts }]),
     );
-    return addTallies(tally, { requests: window.requests, features });
+    return addTallies(tally, { requests: window.requests, features, moments: window.moments });
   }, EMPTY_TALLY);
 }
 
@@ -41,32 +43,44 @@ export function addTallies(older: Tally, newer: Tally): Tally {
     const known = features[name];
     features[name] = known === undefined ? counts : add(known, counts);
   }
-  return { requests: older.requests + newer.requests, features };
+  const moments: Record<string, Moments> = { ...older.moments };
+  for (const [name, values] of Object.entries(newer.moments ?? {})) {
+    const known = moments[name];
+    moments[name] = known === undefined ? values : mergeMoments(known, values);
+  }
+  return { requests: older.requests + newer.requests, features, moments };
 }
 
-/** Both histograms over one set of bins, or null when they cannot be compared. */
-export function align(a: Counts, b: Counts): readonly [readonly number[], readonly number[]] | null {
-  if (sameBins(a, b)) return [a.counts, b.counts];
-  if (!isNamed(a) || !isNamed(b)) return null;
-  const names = [...new Set([...a.bins, ...b.bins])].sort();
-  return [names.map((name) => at(a, name)), names.map((name) => at(b, name))];
+/** Whether the bins are intervals in ascending order, not names. */
+export function isOrdered(counts: Counts): boolean {
+  // Class histograms have a name a bin, feature histograms one edge less than bins.
+  return counts.bins.length !== counts.counts.length;
+}
+
+/**
+ * The counts in the bins of a baseline, null when they cannot be brought there. Named bins get one more at the end: for all
+ * names that the baseline does not have.
+ */
+export function inBinsOf(baseline: Counts, counts: Counts): readonly number[] | null {
+  if (isOrdered(baseline)) return sameBins(baseline, counts) ? counts.counts : null;
+  if (isOrdered(counts)) return null;
+  const known = baseline.bins.map((name) => at(counts, name));
+  const total = counts.counts.reduce((sum, count) => sum + count, 0);
+  return [...known, total - known.reduce((sum, count) => sum + count, 0)];
 }
 
 function add(older: Counts, newer: Counts): Counts {
   if (sameBins(older, newer))
     return { bins: older.bins, counts: older.counts.map((count, i) => count + (newer.counts[i] ?? 0)) };
-  if (!isNamed(older) || !isNamed(newer)) return newer;
+  if (isOrdered(older) || isOrdered(newer)) return newer;
   const bins = [...new Set([...older.bins, ...newer.bins])].sort();
   return { bins, counts: bins.map((name) => at(older, name) + at(newer, name)) };
 }
 
 function sameBins(a: Counts, b: Counts): boolean {
-  return a.bins.length === b.bins.length && a.bins.every((bin, i) => bin === b.bins[i]);
-}
-
-function isNamed(counts: Counts): boolean {
-  // Class histograms have a name a bin, feature histograms one edge less than bins.
-  return counts.bins.length === counts.counts.length;
+  return (
+    isOrdered(a) === isOrdered(b) && a.bins.length === b.bins.length && a.bins.every((bin, i) => bin === b.bins[i])
+  );
 }
 
 function at(counts: Counts, name: number | string): number {
