@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { IntakeOverloaded, IntakeUnavailable } from './domain/errors.js';
+import { BodyTooLarge, IntakeOverloaded, IntakeUnavailable } from './domain/errors.js';
 import { EventSink, type OutgoingEvent, type OutgoingRecord, type RecordAppender } from './ports.js';
 
 export interface SinkLimits {
@@ -11,6 +11,10 @@ export interface SinkLimits {
   readonly bufferBytes: number;
   /** How long an event waits for others. */
   readonly lingerMs: number;
+  /** Largest value; a larger one can never be sent. */
+  readonly eventBytes: number;
+  /** How long somebody waits for his events to be there. */
+  readonly waitMs: number;
   /** First and longest wait after a failure. */
   readonly retryMs: readonly [number, number];
 }
@@ -18,14 +22,17 @@ export interface SinkLimits {
 export interface SinkObserver {
   waiting(events: number): void;
   sent(events: number, ms: number): void;
-  /** So many are given up, because whoever sent them was told so; the others are tried again. */
-  failed(error: unknown, givenUp: number, ms: number): void;
+  /** A batch did not reach the log, or it takes very long; it is tried again as it is. */
+  failed(error: unknown, ms: number): void;
+  /** So many were waited for in vain; those that no attempt was made with are dropped. */
+  givenUp(events: number): void;
 }
 
 /** Somebody who wants to know when all of his events are on the log. */
 interface Waiter {
   left: number;
   failed: boolean;
+  readonly timer: NodeJS.Timeout;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
 }
@@ -41,8 +48,9 @@ interface Entry {
 const RECORD_BYTES = 200;
 
 /**
- * Events on their way to the log: a bounded buffer, one batch at a time. What somebody waits for fails when the log does
- * not answer, so that he can try again; what nobody waits for is kept and tried again as long as there is room.
+ * Events on their way to the log: a bounded buffer, one batch at a time, each batch tried again as it is until it is there,
+ * so that nothing is lost or doubled while the process lives. Somebody who waits is told when it takes too long; what he
+ * then sends again is there twice.
  */
 export class LogEventSink extends EventSink {
   private queue: Entry[] = [];
@@ -50,7 +58,7 @@ export class LogEventSink extends EventSink {
   private closed = false;
   private readonly closing = new AbortController();
   private running: Promise<void> | null = null;
-  private failures = 0;
+  private hasGivenUp = false;
 
   constructor(
     private readonly appender: RecordAppender,
@@ -65,16 +73,20 @@ export class LogEventSink extends EventSink {
   override async send(events: readonly OutgoingEvent[]): Promise<void> {
     if (this.closed) throw new IntakeUnavailable('it is stopping');
     if (events.length === 0) return;
+    const { eventBytes, waitMs } = this.limits;
+    const tooLarge = events.find(({ value }) => value.length > eventBytes);
+    if (tooLarge !== undefined) throw new BodyTooLarge(tooLarge.value.length, eventBytes);
     if (!this.hasRoom(events)) throw new IntakeOverloaded(events.length);
     await new Promise<void>((resolve, reject) => {
-      const waiter: Waiter = { left: events.length, failed: false, resolve, reject };
+      const timer = setTimeout(() => this.fail(waiter, 'the log does not answer'), waitMs);
+      const waiter: Waiter = { left: events.length, failed: false, timer, resolve, reject };
       for (const event of events) this.push(event, waiter);
     });
   }
 
   /** Takes an event for which nobody waits; false when there is no room. Never waits. */
   offer(event: OutgoingEvent): boolean {
-    if (this.closed || !this.hasRoom([event])) return false;
+    if (this.closed || event.value.length > this.limits.eventBytes || !this.hasRoom([event])) return false;
     this.push(event, null);
     return true;
   }
@@ -87,7 +99,7 @@ export class LogEventSink extends EventSink {
     await Promise.race([this.running ?? Promise.resolve(), late]);
     limit.abort();
     this.closing.abort();
-    for (const { waiter } of this.queue) this.fail(waiter, new IntakeUnavailable('it is stopping'));
+    for (const { waiter } of this.queue) this.fail(waiter, 'it is stopping');
     await this.appender.close();
   }
 
@@ -111,31 +123,34 @@ export class LogEventSink extends EventSink {
   private async drain(): Promise<void> {
     await this.wait(this.limits.lingerMs);
     while (this.queue.length > 0 && !this.closing.signal.aborted) {
-      if (await this.sendBatch()) this.failures = 0;
-      else await this.backOff();
+      this.dropGivenUp();
+      const batch = this.queue.slice(0, this.countOfNext());
+      if (batch.length > 0) await this.deliver(batch);
     }
   }
 
-  private async sendBatch(): Promise<boolean> {
-    const count = this.countOfNext();
-    const batch = this.queue.slice(0, count);
-    const began = performance.now();
-    try {
-      await this.appender.append(batch.map(({ record }) => record));
-      this.drop(new Set(batch));
-      for (const { waiter } of batch) this.settle(waiter);
-      this.observer.sent(batch.length, performance.now() - began);
-      return true;
-    } catch (error) {
-      const unavailable =
-        error instanceof IntakeUnavailable ? error : new IntakeUnavailable('the log does not answer', { cause: error });
-      for (const { waiter } of batch) this.fail(waiter, unavailable);
-      // All that belongs to a call that failed: who sent it sends it again.
-      const givenUp = this.queue.filter(({ waiter }) => waiter?.failed === true);
-      this.drop(new Set(givenUp));
-      this.observer.failed(error, givenUp.length, performance.now() - began);
-      return false;
+  /** The batch stays at the front of the queue, and as it is, until it is on the log. */
+  private async deliver(batch: readonly Entry[]): Promise<void> {
+    const records = batch.map(({ record }) => record);
+    const [first, longest] = this.limits.retryMs;
+    for (let failures = 0; !this.closing.signal.aborted; failures += 1) {
+      const began = performance.now();
+      try {
+        await this.appender.append(records);
+        this.observer.sent(batch.length, performance.now() - began);
+        break;
+      } catch (error) {
+        this.observer.failed(error, performance.now() - began);
+        await this.wait(Math.min(longest, first * 2 ** Math.min(20, failures)));
+      }
     }
+    if (this.closing.signal.aborted) return;
+    this.queue.splice(0, batch.length);
+    for (const { bytes, waiter } of batch) {
+      this.bytes -= bytes;
+      this.settle(waiter);
+    }
+    this.observer.waiting(this.queue.length);
   }
 
   private countOfNext(): number {
@@ -150,28 +165,30 @@ export class LogEventSink extends EventSink {
     return count;
   }
 
-  private drop(gone: ReadonlySet<Entry>): void {
+  private dropGivenUp(): void {
+    if (!this.hasGivenUp) return;
+    this.hasGivenUp = false;
+    const gone = this.queue.filter(({ waiter }) => waiter?.failed === true);
     for (const { bytes } of gone) this.bytes -= bytes;
-    this.queue = this.queue.filter((entry) => !gone.has(entry));
+    this.queue = this.queue.filter(({ waiter }) => waiter?.failed !== true);
     this.observer.waiting(this.queue.length);
   }
 
   private settle(waiter: Waiter | null): void {
     if (waiter === null) return;
     waiter.left -= 1;
-    if (waiter.left === 0) waiter.resolve();
+    if (waiter.left > 0 || waiter.failed) return;
+    clearTimeout(waiter.timer);
+    waiter.resolve();
   }
 
-  private fail(waiter: Waiter | null, error: Error): void {
+  private fail(waiter: Waiter | null, reason: string): void {
     if (waiter === null || waiter.failed) return;
+    clearTimeout(waiter.timer);
     waiter.failed = true;
-    waiter.reject(error);
-  }
-
-  private async backOff(): Promise<void> {
-    const [first, longest] = this.limits.retryMs;
-    await this.wait(Math.min(longest, first * 2 ** Math.min(20, this.failures)));
-    this.failures += 1;
+    this.hasGivenUp = true;
+    this.observer.givenUp(waiter.left);
+    waiter.reject(new IntakeUnavailable(reason));
   }
 
   private async wait(ms: number): Promise<void> {

@@ -57,12 +57,12 @@ export function watchSending(): SinkObserver {
       if (away) log.info('events reach the log again');
       away = false;
     },
-    failed: (error, givenUp, ms) => {
-      producedTotal.inc({ result: 'refused' }, givenUp);
+    failed: (error, ms) => {
       produceSeconds.observe({ result: 'failed' }, ms / 1000);
-      if (!away) log.warn({ err: error }, 'events do not reach the log; what nobody waits for is tried again');
+      if (!away) log.warn({ err: error }, 'events do not reach the log and are tried again');
       away = true;
     },
+    givenUp: (events) => producedTotal.inc({ result: 'given-up' }, events),
   };
 }
 

@@ -33,6 +33,10 @@ const RETRY_TOPICS_MS = 2000;
 /** What waits at the end has so long to reach the log. */
 const STOP_MS = 5000;
 const RETRY_MS = [200, 5000] as const;
+/** Brokers take 1 MiB a batch unless they are told otherwise, with some bytes for what is around it. */
+const EVENT_BYTES = 1_000_000;
+/** How long an HTTP sender waits for his events to be on the log. */
+const WAIT_MS = 10_000;
 
 /** The log as this program uses it: its topics, and the way to it. */
 @Module({
@@ -123,7 +127,9 @@ function topicOf(settings: TelemetryLogSettings): (event: OutgoingEvent) => stri
 function limitsOf(settings: TelemetryLogSettings): ConstructorParameters<typeof LogEventSink>[2] {
   return {
     batchEvents: settings.produceEvents,
-    batchBytes: 1024 * 1024,
+    batchBytes: EVENT_BYTES,
+    eventBytes: EVENT_BYTES,
+    waitMs: WAIT_MS,
     bufferEvents: settings.produceBufferEvents,
     bufferBytes: settings.produceBufferBytes,
     lingerMs: settings.produceLingerMs,

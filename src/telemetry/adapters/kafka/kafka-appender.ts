@@ -3,10 +3,13 @@ import type { Kafka } from '../../../platform/kafka/index.js';
 import { IntakeUnavailable } from '../../domain/errors.js';
 import { type OutgoingRecord, RecordAppender } from '../../ports.js';
 
+/** With a second between them, some minutes: a broker that is restarted is back long before. */
+const RETRIES = 300;
+
 /**
- * Appends by an idempotent producer: all replicas, zstd. After a failure the producer is thrown away: kafkajs would give
- * the next batch the sequence numbers of the failed one, and where that one had arrived after all, the broker would take
- * the next one for its repetition and drop it.
+ * Appends by an idempotent producer: all replicas, zstd. One call is tried again inside kafkajs with the same sequence
+ * numbers, so the brokers recognise what they have already. When it gives up in the end the producer is thrown away:
+ * another batch under the numbers of a failed one that had arrived after all would be taken for its repetition and lost.
  */
 export class KafkaAppender extends RecordAppender {
   private producer: Promise<Producer> | null = null;
@@ -43,7 +46,7 @@ export class KafkaAppender extends RecordAppender {
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
       createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
-      retry: { initialRetryTime: 100, maxRetryTime: 1000, retries: 5 },
+      retry: { initialRetryTime: 100, maxRetryTime: 1000, retries: RETRIES },
     });
     await producer.connect();
     return producer;
