@@ -15,7 +15,7 @@ const filter = {
   model: z.string().max(256).optional().describe('Only letters about this model.'),
   class: z.enum(BAD_CLASSES).optional().describe('Only letters refused for this class of reason.'),
   topic: z.string().max(256).optional().describe('Only letters that came by this topic.'),
-  since: z.coerce.date().optional().describe('Only letters at or after this time.'),
+  since: z.iso.datetime({ offset: true }).optional().describe('Only letters at or after this time.'),
 };
 const lettersQuery = z.object({
   ...filter,
@@ -30,7 +30,6 @@ const replayAllBody = z
   .object({
     reason,
     ...filter,
-    since: z.iso.datetime({ offset: true }).optional(),
     limit: z.number().int().min(1).max(MAX_REPLAY).default(100).describe('At most so many, the newest first.'),
   })
   .meta({ id: 'ReplayMany' });
@@ -51,7 +50,9 @@ export class DeadLettersController {
   async list(
     @Query({ schema: lettersQuery }) query: Query_,
   ): Promise<{ readonly items: readonly object[]; readonly next: number | null }> {
-    const letters = await this.letters.list(present(query));
+    const { since, ...rest } = query;
+    const time = since === undefined ? {} : { since: new Date(since) };
+    const letters = await this.letters.list({ ...present(rest), ...time });
     const next = letters.length === query.limit ? (letters.at(-1)?.id ?? null) : null;
     return { items: letters.map(presentLetter), next };
   }
@@ -99,7 +100,9 @@ export class DeadLettersController {
 }
 
 /** Without the fields that are absent. */
-function present(query: { readonly [K in keyof DeadLetterFilter]?: DeadLetterFilter[K] | undefined } & { limit: number }) {
+function present(
+  query: { readonly [K in keyof DeadLetterFilter]?: DeadLetterFilter[K] | undefined } & { limit: number },
+) {
   const given = Object.entries(query).filter(([, value]) => value !== undefined);
   return Object.fromEntries(given) as unknown as DeadLetterFilter & { readonly limit: number };
 }
