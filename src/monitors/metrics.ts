@@ -1,15 +1,22 @@
 import { counter, gauge } from '../platform/observability/index.js';
-import type { Finding, FindingState } from './domain/finding.js';
+import { type FindingState, type MonitorName, MONITORS } from './domain/finding.js';
+import type { Score, Statement } from './domain/statement.js';
+
+export const ruleScore = gauge({
+  name: 'ratchet_monitors_score',
+  help: 'Score of one rule of a monitor, in the unit of its threshold; the rule fires when it reaches that.',
+  labels: ['model', 'monitor', 'name'],
+});
+
+export const ruleThreshold = gauge({
+  name: 'ratchet_monitors_threshold',
+  help: 'Threshold of one rule of a monitor.',
+  labels: ['model', 'monitor', 'name'],
+});
 
 export const scoreRatio = gauge({
   name: 'ratchet_monitors_score_ratio',
-  help: 'Score of a rate monitor as a share of its threshold; at 1 it alarms.',
-  labels: ['model', 'monitor'],
-});
-
-export const thresholdCount = gauge({
-  name: 'ratchet_monitors_threshold_observations',
-  help: 'Threshold of a rate monitor: mean number of observations to a false alarm, at least.',
+  help: 'Largest score of a monitor as a share of its threshold; at 1 one of its rules fires.',
   labels: ['model', 'monitor'],
 });
 
@@ -37,6 +44,12 @@ export const findingState = gauge({
   labels: ['model', 'monitor', 'state'],
 });
 
+export const wishedSamples = gauge({
+  name: 'ratchet_monitors_wished_samples',
+  help: 'Samples a pass that somebody wishes to be re-scored at least; 0 when nobody does.',
+  labels: ['model'],
+});
+
 export const rescoredTotal = counter({
   name: 'ratchet_monitors_rescored_samples_total',
   help: 'Sampled answers that the reference scored again.',
@@ -51,22 +64,76 @@ export const rescoreFailuresTotal = counter({
 
 const STATES: readonly FindingState[] = ['calm', 'alarm', 'undecided'];
 
-const OWN_GAUGE = new Map([
-  ['recent_ratio', recentRatio],
-  ['tolerated_ratio', toleratedRatio],
-  ['threshold', thresholdCount],
-]);
+/** The part of a gauge that is used here, whatever its labels are. */
+interface Shown {
+  set(labels: Record<string, string>, value: number): void;
+  remove(labels: Record<string, string>): void;
+}
 
-/** Shows a finding as it was saved. */
-export function showFinding(finding: Finding): void {
-  const { model, monitor } = finding;
-  for (const state of STATES) findingState.set({ model, monitor, state }, state === finding.state ? 1 : 0);
-  const values = new Map(
-    finding.evidence.flatMap(({ name, value }) => (value === null ? [] : [[name, value] as const])),
-  );
-  for (const [name, value] of values) {
-    if (name === 'score') scoreRatio.set({ model, monitor }, value / (values.get('threshold') ?? Infinity));
-    else if (OWN_GAUGE.has(name)) OWN_GAUGE.get(name)?.set({ model, monitor }, value);
-    else evidenceValue.set({ model, monitor, evidence: name }, value);
+/** Series on show by model, so that those that are no longer stated are taken away. */
+const shown = new Map<string, Map<string, () => void>>();
+
+/** Shows what was saved about the champion of a model, and takes away whatever was stated before and is not any more. */
+export function showStatements(
+  { model }: { readonly model: string },
+  statements: ReadonlyMap<MonitorName, Statement>,
+): void {
+  const before = shown.get(model) ?? new Map<string, () => void>();
+  const now = new Map<string, () => void>();
+  const show = (name: string, gauges: Shown, labels: Record<string, string>, value: number): void => {
+    gauges.set(labels, value);
+    now.set(`${name} ${JSON.stringify(labels)}`, () => {
+      gauges.remove(labels);
+    });
+  };
+  for (const monitor of MONITORS) {
+    const statement = statements.get(monitor);
+    if (statement !== undefined) showStatement(show, { model, monitor }, statement);
   }
+  for (const [series, remove] of before) if (!now.has(series)) remove();
+  shown.set(model, now);
+}
+
+/** Takes away everything that was shown of a model. */
+export function forgetFindings(model: string): void {
+  for (const remove of shown.get(model)?.values() ?? []) remove();
+  shown.delete(model);
+  wishedSamples.remove({ model });
+}
+
+type Show = (name: string, gauges: Shown, labels: Record<string, string>, value: number) => void;
+
+function showStatement(show: Show, labels: { model: string; monitor: MonitorName }, statement: Statement): void {
+  for (const state of STATES)
+    show('state', findingState as Shown, { ...labels, state }, state === statement.state ? 1 : 0);
+  const scores = scoresOf(statement);
+  for (const { name, score, threshold } of scores) {
+    show('score', ruleScore as Shown, { ...labels, name }, score);
+    show('threshold', ruleThreshold as Shown, { ...labels, name }, threshold);
+  }
+  if (scores.length > 0) {
+    const ratio = Math.max(...scores.map(({ score, threshold }) => (threshold > 0 ? score / threshold : 0)));
+    show('ratio', scoreRatio as Shown, labels, ratio);
+  }
+  for (const { name, value } of statement.evidence) {
+    if (value === null || name === 'score' || name === 'threshold') continue;
+    if (name === 'recent_ratio') show('recent', recentRatio as Shown, labels, value);
+    else if (name === 'tolerated_ratio') show('tolerated', toleratedRatio as Shown, labels, value);
+    else show('evidence', evidenceValue as Shown, { ...labels, evidence: name }, value);
+  }
+}
+
+/**
+ * The rules of a statement: as it names them, else its evidence `score` and `threshold`. Of drift also each feature's score
+ * beside the joint threshold, and each distance that has a customary limit beside that.
+ */
+export function scoresOf({ scores, evidence }: Statement): readonly Score[] {
+  if (scores !== undefined) return scores;
+  const values = new Map(evidence.flatMap(({ name, value }) => (value === null ? [] : [[name, value] as const])));
+  const threshold = values.get('threshold');
+  return [...values].flatMap(([name, score]) => {
+    const measure = name.slice(name.lastIndexOf('.') + 1);
+    const limit = measure === 'score' ? threshold : values.get(`customary.${measure}`);
+    return limit === undefined || name.startsWith('customary.') ? [] : [{ name, score, threshold: limit }];
+  });
 }

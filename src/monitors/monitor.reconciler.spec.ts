@@ -2,12 +2,20 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import { seededRandom } from '../kernel/index.js';
 import { FakeClock, ImmediateUnitOfWork, RecordingFactBus } from '../kernel/testing/index.js';
 import type { Model, QualityProfile } from '../models/index.js';
-import { FakeChampionHistory, FakeModelStore, someDigest, someSpec } from '../models/testing/index.js';
+import {
+  FakeChampionHistory,
+  FakeModelStore,
+  FakeVersionCatalog,
+  someDigest,
+  someSpec,
+  someVersion,
+} from '../models/testing/index.js';
 import { ScoringFailed } from '../serving/index.js';
-import type { FindingState, MonitorName } from './domain/finding.js';
-import { FindingChanged } from './domain/finding.js';
+import { EstimateWatch } from './estimate-watch.js';
+import { FindingChanged, type FindingState, type MonitorName, MONITORS } from './domain/finding.js';
 import type { RateMonitorState } from './domain/rate-monitor.js';
 import { MonitorReconciler } from './monitor.reconciler.js';
+import { OutputWatch } from './output-watch.js';
 import { RateWatch } from './rate-watch.js';
 import { Rescorer } from './rescorer.js';
 import {
@@ -15,7 +23,10 @@ import {
   FakeAnswerLedger,
   FakeBaselineStore,
   FakeDetectorStore,
+  FakeEncoder,
+  FakeEvidenceRequests,
   FakeFindingStore,
+  FakeOutputPairStore,
   FakeRescoreLedger,
   FakeSampleStore,
   FakeScorer,
@@ -47,14 +58,20 @@ function world() {
   const samples = new FakeSampleStore();
   const answers = new FakeAnswerLedger();
   const windows = new FakeWindowStore();
+  const versions = new FakeVersionCatalog();
+  const wishes = new FakeEvidenceRequests(clock);
+  const pairs = new FakeOutputPairStore();
+  const encoder = new FakeEncoder();
   const scorer = new FakeScorer((row) => row[0] ?? -1);
   const reconciler = new MonitorReconciler(
     { models, history },
-    { findings, detectors, rescores },
+    { findings, detectors, rescores, wishes },
     {
       rescorer: new Rescorer(samples, scorer, rescores),
       rates: new RateWatch(answers, rescores, detectors),
-      windows: new WindowWatch(windows, new FakeBaselineStore(), detectors, SETTINGS),
+      windows: new WindowWatch(windows, new FakeBaselineStore(), detectors, versions, SETTINGS),
+      estimates: new EstimateWatch(answers, detectors),
+      outputs: new OutputWatch(answers, rescores, pairs, encoder, detectors),
     },
     unitOfWork,
     clock,
@@ -71,6 +88,10 @@ function world() {
     samples,
     answers,
     windows,
+    versions,
+    wishes,
+    pairs,
+    encoder,
     scorer,
     reconciler,
   };
@@ -119,7 +140,7 @@ describe('the monitor reconciler', () => {
       const prediction = random() < damage ? (reference + 1) % 4 : reference;
       const label = random() < wrong ? (reference + 2) % 4 : reference;
       const input = Float32Array.from([reference, 0, 0, 0]);
-      const common = { sequence, requestId, version: CHAMPION, at, prediction };
+      const common = { sequence, requestId, version: CHAMPION, at, prediction, confidence: 0.97 };
       w.samples.samples.push({ ...common, input, confidence: 1, label: null, weight: 1 });
       if (!labelled) continue;
       w.samples.arrived.set(requestId, label);
@@ -203,7 +224,7 @@ describe('the monitor reconciler', () => {
   it('publishes a finding only when its state changes, and keeps since when', async () => {
     await settle();
     const first = w.facts.of(FindingChanged).length;
-    expect(first).toBe(7);
+    expect(first).toBe(MONITORS.length);
     w.clock.advance(5_000);
     await settle();
     expect(w.facts.of(FindingChanged)).toHaveLength(first);

@@ -1,11 +1,15 @@
 import type { Clock, ReconcileResult, Reconciler, UnitOfWork } from '../kernel/index.js';
 import type { ChampionHistory, ModelStore } from '../models/index.js';
 import { log } from '../platform/observability/index.js';
-import { type Finding, type MonitorName, MONITORS } from './domain/finding.js';
+import { gateByCoverage } from './domain/coverage.js';
+import { rescoreBatch } from './domain/evidence-wish.js';
+import { type MonitorName, MONITORS } from './domain/finding.js';
 import { type Statement, toFinding, undecided } from './domain/statement.js';
 import type { Watch } from './domain/watch.js';
-import { rescoredTotal, rescoreFailuresTotal, showFinding } from './metrics.js';
-import type { DetectorStore, FindingStore, RescoreLedger } from './ports.js';
+import type { EstimateWatch } from './estimate-watch.js';
+import { forgetFindings, rescoredTotal, rescoreFailuresTotal, showStatements, wishedSamples } from './metrics.js';
+import type { OutputWatch } from './output-watch.js';
+import type { DetectorStore, EvidenceRequests, FindingStore, RescoreLedger } from './ports.js';
 import type { RateWatch } from './rate-watch.js';
 import type { RescoreResult, Rescorer } from './rescorer.js';
 import type { MonitorsSettings } from './settings.js';
@@ -25,34 +29,53 @@ export class MonitorReconciler implements Reconciler {
       readonly findings: FindingStore;
       readonly detectors: DetectorStore;
       readonly rescores: RescoreLedger;
+      readonly wishes: EvidenceRequests;
     },
-    private readonly parts: { readonly rescorer: Rescorer; readonly rates: RateWatch; readonly windows: WindowWatch },
+    private readonly parts: {
+      readonly rescorer: Rescorer;
+      readonly rates: RateWatch;
+      readonly windows: WindowWatch;
+      readonly estimates: EstimateWatch;
+      readonly outputs: OutputWatch;
+    },
     private readonly unitOfWork: UnitOfWork,
     private readonly clock: Clock,
-    private readonly settings: MonitorsSettings,
+    private readonly settings: Pick<MonitorsSettings, 'passMs' | 'windowGraceMs' | 'rescoreDays'>,
   ) {}
 
   async reconcile(key: string): Promise<ReconcileResult> {
     const model = await this.catalog.models.find(key);
-    if (model === null) return {};
-    const period = await this.catalog.history.current(key);
-    if (period === null) return { requeueAfterMs: this.settings.passMs };
+    const period = model === null ? null : await this.catalog.history.current(key);
+    if (model === null || period === null) {
+      forgetFindings(key);
+      return model === null ? {} : { requeueAfterMs: this.settings.passMs };
+    }
     const watch: Watch = { model: key, version: period.champion, reference: period.reference, since: period.from };
-    const rescored = await this.rescore(watch, model.spec.monitors.rescoreBatch);
+    const wish = await this.stores.wishes.current(key);
+    const rescored = await this.rescore(watch, rescoreBatch(model.spec.monitors, wish));
+    const closedMs = this.settings.windowGraceMs + model.spec.telemetry.windowSeconds * 1000;
+    const closed = new Date(this.clock.now().getTime() - closedMs);
+    const measured = await this.parts.outputs.measure(model, watch, closed);
     const now = this.clock.now();
     const labelledSince = new Date(now.getTime() - model.spec.telemetry.labelWaitSeconds * 1000);
-    const findings = await this.unitOfWork.run(async () => {
+    const statements = await this.unitOfWork.run(async () => {
       if (watch.version !== watch.reference) await this.parts.rescorer.keep(watch, rescored.rows, labelledSince);
       const known = await this.stores.detectors.load(watch);
-      const rates = await this.parts.rates.pass(model, period, watch, known);
-      const windows = await this.parts.windows.pass(model, watch, known, now);
+      const { statements: windows, covered, judged } = await this.parts.windows.pass(model, watch, known, now);
+      const rates = await this.parts.rates.pass(model, period, watch, known, judged);
+      const estimate = await this.parts.estimates.pass(model, period, watch, known, judged, covered);
+      const outputs = await this.parts.outputs.pass(model, watch, known, judged, measured);
       await this.stores.rescores.forget(key, new Date(now.getTime() - this.settings.rescoreDays * DAY_MS));
-      return this.save(watch, withFailure(new Map([...rates, ...windows]), rescored.failure), now);
+      const all = new Map<MonitorName, Statement>([...rates, ...windows, ...outputs, ['estimated-accuracy', estimate]]);
+      const stated = gateByCoverage(withFailure(all, rescored.failure));
+      await this.save(watch, stated, now);
+      return stated;
     });
-    findings.forEach(showFinding);
+    showStatements(watch, statements);
+    wishedSamples.set({ model: key }, wish?.samples ?? 0);
     if (rescored.rows.length > 0) rescoredTotal.inc({ model: key }, rescored.rows.length);
     if (rescored.failure !== null) rescoreFailuresTotal.inc({ model: key });
-    return { requeueAfterMs: rescored.more ? SOON_MS : this.settings.passMs };
+    return { requeueAfterMs: rescored.more || measured.more ? SOON_MS : this.settings.passMs };
   }
 
   private async rescore(watch: Watch, batch: number): Promise<RescoreResult> {
@@ -60,39 +83,32 @@ export class MonitorReconciler implements Reconciler {
     return this.parts.rescorer.score(watch, batch);
   }
 
-  private async save(watch: Watch, statements: ReadonlyMap<MonitorName, Statement>, now: Date): Promise<Finding[]> {
+  private async save(watch: Watch, statements: ReadonlyMap<MonitorName, Statement>, now: Date): Promise<void> {
     const before = new Map(
       (await this.stores.findings.list(watch.model, watch.version)).map((finding) => [finding.monitor, finding]),
     );
-    const findings: Finding[] = [];
     for (const monitor of MONITORS) {
       const statement = statements.get(monitor);
       if (statement === undefined) continue;
       const about = { model: watch.model, version: watch.version, monitor };
       const previous = before.get(monitor);
       // What was found in an earlier period of the same version is not this period's past.
-      const finding = toFinding(
-        about,
-        statement,
-        previous !== undefined && previous.observedAt >= watch.since ? previous : undefined,
-        now,
-      );
+      const known = previous !== undefined && previous.observedAt >= watch.since ? previous : undefined;
+      const finding = toFinding(about, statement, known, now);
       await this.stores.findings.save(finding);
       if (previous?.state !== finding.state)
         log.info(
           { model: watch.model, monitor, state: finding.state, explanation: finding.explanation },
           'finding changed',
         );
-      findings.push(finding);
     }
-    return findings;
   }
 }
 
 /** A reference that cannot score leaves calm monitors blind; an alarm that stands does not go away by it. */
 function withFailure(statements: Map<MonitorName, Statement>, failure: string | null): Map<MonitorName, Statement> {
   if (failure === null) return statements;
-  for (const monitor of ['fidelity', 'reference-accuracy'] as const) {
+  for (const monitor of ['fidelity', 'reference-accuracy', 'output-distance'] as const) {
     const statement = statements.get(monitor);
     if (statement?.state === 'calm')
       statements.set(monitor, undecided(`The reference could not score: ${failure}`, statement.falseAlarm));

@@ -1,4 +1,5 @@
 import type { Digest } from '../kernel/index.js';
+import type { EncodedText } from './domain/bert-score.js';
 import type { EvidenceWish } from './domain/evidence-wish.js';
 import type { Finding } from './domain/finding.js';
 import type { Tally } from './domain/histograms.js';
@@ -77,4 +78,12 @@ export abstract class EvidenceRequests {
   abstract request(model: string, wish: EvidenceWish): Promise<void>;
   /** The wish in force now, or null. */
   abstract current(model: string): Promise<EvidenceWish | null>;
+}
+
+/** Turns texts into embeddings of their tokens. */
+export abstract class Encoder {
+  /** Why it cannot, and what to do about it; null when it can. */
+  abstract readonly unavailable: string | null;
+  /** One result a text, in order; a text that is too long is cut. @throws EncodingFailed */
+  abstract encode(texts: readonly string[]): Promise<EncodedText[]>;
 }

@@ -1,5 +1,6 @@
 import type { ChampionPeriod, Model } from '../models/index.js';
 import type { AnswerLedger } from '../telemetry/index.js';
+import { type CoverageState, feedable } from './domain/coverage.js';
 import type { BinaryObservation } from './domain/e-detector.js';
 import type { MonitorName } from './domain/finding.js';
 import { stateRate } from './domain/rate-finding.js';
@@ -12,6 +13,13 @@ import type { DetectorRecord, DetectorStore, RescoreLedger } from './ports.js';
 const BATCH = 5_000;
 
 type RateMonitorName = Extract<MonitorName, 'accuracy' | 'reference-accuracy' | 'fidelity'>;
+
+/** What the windows say about which rows may be fed. */
+export interface Judged {
+  readonly coverage: CoverageState;
+  /** Every window that starts before it has been looked at. */
+  readonly until: Date;
+}
 
 interface Fed {
   readonly observations: readonly BinaryObservation[];
@@ -39,9 +47,10 @@ export class RateWatch {
     period: ChampionPeriod,
     watch: Watch,
     known: ReadonlyMap<string, DetectorRecord>,
+    judged: Judged,
   ): Promise<Map<MonitorName, Statement>> {
     const statements = new Map<MonitorName, Statement>();
-    for (const plan of this.plans(model, period, watch)) {
+    for (const plan of this.plans(model, period, watch, judged)) {
       const refusal = whyNot(plan.monitor, model, watch);
       if (refusal !== null) statements.set(plan.monitor, undecided(refusal, 'It raises no alarm.'));
       else statements.set(plan.monitor, await this.feed(plan, model, watch, known));
@@ -64,7 +73,7 @@ export class RateWatch {
     return stateRate(plan.monitor, state, policy);
   }
 
-  private plans(model: Model, { profile }: ChampionPeriod, watch: Watch): Plan[] {
+  private plans(model: Model, { profile }: ChampionPeriod, watch: Watch, { coverage, until }: Judged): Plan[] {
     const { accuracyTolerance, agreementTolerance } = model.spec.monitors;
     return [
       {
@@ -73,10 +82,11 @@ export class RateWatch {
         tolerance: accuracyTolerance,
         read: async (after) => {
           const rows = await this.answers.labelledAfter(watch.model, watch.version, after, BATCH);
-          const observations = rows
+          const fed = feedable(coverage, rows, until);
+          const observations = fed.rows
             .filter((row) => row.at >= watch.since)
             .map((row) => ({ bad: row.prediction !== row.label, at: row.at.getTime() }));
-          return { observations, cursor: rows.at(-1)?.sequence ?? after };
+          return { observations, cursor: fed.last?.sequence ?? after };
         },
       },
       {
@@ -85,8 +95,9 @@ export class RateWatch {
         tolerance: accuracyTolerance,
         read: async (after) => {
           const rows = await this.rescores.labelledAfter(watch, after, BATCH);
-          const observations = rows.map((row) => ({ bad: row.reference !== row.label, at: row.at.getTime() }));
-          return { observations, cursor: rows.at(-1)?.labelSequence ?? after };
+          const fed = feedable(coverage, rows, until);
+          const observations = fed.rows.map((row) => ({ bad: row.reference !== row.label, at: row.at.getTime() }));
+          return { observations, cursor: fed.last?.labelSequence ?? after };
         },
       },
       {
@@ -95,15 +106,17 @@ export class RateWatch {
         tolerance: agreementTolerance,
         read: async (after) => {
           const rows = await this.rescores.comparedAfter(watch, after, BATCH);
-          const observations = rows.map((row) => ({ bad: row.champion !== row.reference, at: row.at.getTime() }));
-          return { observations, cursor: rows.at(-1)?.sequence ?? after };
+          const fed = feedable(coverage, rows, until);
+          const observations = fed.rows.map((row) => ({ bad: row.champion !== row.reference, at: row.at.getTime() }));
+          return { observations, cursor: fed.last?.sequence ?? after };
         },
       },
     ];
   }
 }
 
-function evaluated(share: number | null, samples: number): { rate: number; samples: number } | null {
+/** The evaluated rate of bad answers, or null when nobody measured it. */
+export function evaluated(share: number | null, samples: number): { rate: number; samples: number } | null {
   return share === null || samples === 0 ? null : { rate: 1 - share, samples };
 }
 

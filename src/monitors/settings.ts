@@ -16,6 +16,18 @@ export const monitorsSettings = settingsGroup(
       .min(0)
       .default(1500)
       .describe('A window is looked at so long after its end.'),
+    leastShift: z.coerce
+      .number()
+      .min(0)
+      .max(0.5)
+      .default(0.05)
+      .describe('Least drift that counts: move of a mean rank (0..1), and twice that of the share of a bin or class.'),
+    encoderModelPath: z
+      .string()
+      .default('')
+      .describe('ONNX file of a BERT-like encoder, for the distance of texts; empty = that monitor is undecided.'),
+    encoderVocabularyPath: z.string().default('').describe('WordPiece vocabulary of that encoder, one token a line.'),
+    encoderTokens: z.coerce.number().int().min(8).max(512).default(256).describe('Texts are cut to so many tokens.'),
     rescoreDays: z.coerce.number().min(1).default(7).describe('Re-scored answers older than this are dropped.'),
   }),
 );

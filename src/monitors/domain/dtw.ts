@@ -39,13 +39,16 @@ export function warp(a: readonly number[], b: readonly number[], band: number | 
 
 /** The band as a share of the longer series, as is usual. */
 const BAND_SHARE = 0.1;
+/** A distance takes no more steps of work than that: very long series get a narrower band. */
+const MOST_CELLS = 1_000_000;
 
 /**
  * Distance of two series: the warping's cost a step, so in the unit of the values and independent of their length; the band
  * is a tenth of the longer one. Infinity when one is empty and the other is not, or a value is no number.
  */
 export function seriesDistance(a: readonly number[], b: readonly number[]): number {
-  const { cost, steps } = warp(a, b, Math.ceil(BAND_SHARE * Math.max(a.length, b.length)));
+  const longer = Math.max(1, a.length, b.length);
+  const { cost, steps } = warp(a, b, Math.min(Math.ceil(BAND_SHARE * longer), Math.floor(MOST_CELLS / longer / 2)));
   if (Number.isNaN(cost)) return Infinity;
   return steps === 0 ? cost : cost / steps;
 }

@@ -3,6 +3,8 @@ import { Scorer } from '../../serving/index.js';
 import {
   AnswerLedger,
   type LabelledAnswer,
+  type OutputPair,
+  OutputPairStore,
   type PairedAnswer,
   type Sample,
   SampleStore,
@@ -10,6 +12,8 @@ import {
   type Window,
   WindowStore,
 } from '../../telemetry/index.js';
+import type { EncodedText } from '../domain/bert-score.js';
+import { EncodingFailed } from '../domain/errors.js';
 import { boundWish, type EvidenceWish } from '../domain/evidence-wish.js';
 import { type Finding, FindingChanged } from '../domain/finding.js';
 import type { RescoredSample, RescoreTally, Watch } from '../domain/watch.js';
@@ -18,6 +22,7 @@ import {
   BaselineStore,
   type DetectorRecord,
   DetectorStore,
+  Encoder,
   EvidenceRequests,
   FindingStore,
   RescoreLedger,
@@ -211,5 +216,36 @@ export class FakeEvidenceRequests extends EvidenceRequests {
   override async current(model: string): Promise<EvidenceWish | null> {
     const wish = this.wishes.get(model);
     return wish !== undefined && wish.until > this.clock.now() ? wish : null;
+  }
+}
+
+export class FakeOutputPairStore extends OutputPairStore {
+  kept: OutputPair[] = [];
+  override async after(
+    _model: string,
+    _version: Digest,
+    _shadow: Digest,
+    after: number,
+    limit: number,
+  ): Promise<OutputPair[]> {
+    return this.kept.filter((pair) => pair.sequence > after).slice(0, limit);
+  }
+}
+
+/** One token a letter, each letter its own direction; `failure` makes it reject. */
+export class FakeEncoder extends Encoder {
+  unavailable: string | null = null;
+  failure: string | null = null;
+  override async encode(texts: readonly string[]): Promise<EncodedText[]> {
+    const { failure } = this;
+    if (failure !== null) throw new EncodingFailed(failure);
+    return texts.map((text) => ({
+      tokens: [...text].map((letter) => {
+        const embedding = new Float32Array(32);
+        embedding[letter.charCodeAt(0) % 32] = 1;
+        return embedding;
+      }),
+      special: [],
+    }));
   }
 }
