@@ -1,16 +1,17 @@
 import { Global, Module, type OnApplicationBootstrap, type OnApplicationShutdown } from '@nestjs/common';
 import { AuditLog, Clock, Ids, UnitOfWork } from '../kernel/index.js';
-import { ModelStore } from '../models/index.js';
+import { ChampionHistory, ModelStore } from '../models/index.js';
+import { Database } from '../platform/postgres/index.js';
 import { log } from '../platform/observability/index.js';
-import { AnswerSink, ServedSink } from '../serving/index.js';
-import { RoutesModule } from '../serving/routes.module.js';
+import { AnswerSink, RouteStore, ServedSink } from '../serving/index.js';
+import { RouteStoreModule } from '../serving/route-store.module.js';
 import { ProtocolDecoder } from './adapters/cloudevents/foreign-decoder.js';
 import { CloudEventsController } from './adapters/http/cloudevents.controller.js';
 import { DeadLettersController } from './adapters/http/dead-letters.controller.js';
 import { EventsController } from './adapters/http/events.controller.js';
 import { LabelsController } from './adapters/http/labels.controller.js';
 import { TelemetryController } from './adapters/http/telemetry.controller.js';
-import { HalfJoin } from './adapters/postgres/join-halves.js';
+import { type CandidateOf, HalfJoin } from './adapters/postgres/join-halves.js';
 import { PostgresAnswerLedger } from './adapters/postgres/postgres-answer-ledger.js';
 import { PostgresBatchLedger } from './adapters/postgres/postgres-batch-ledger.js';
 import { PostgresDeadLetterStore } from './adapters/postgres/postgres-dead-letter-store.js';
@@ -23,6 +24,8 @@ import { type LatencySummary, mergeLatencies } from './domain/latency-sketch.js'
 import type { Window } from './domain/window.js';
 import { DeadLetterReplay } from './dead-letter-replay.js';
 import { DirectEventSink } from './direct-event-sink.js';
+import { HalfExpiry } from './half-expiry.js';
+import { HalfExpiryReconciler } from './half-expiry.reconciler.js';
 import { LedgerLogIntake } from './log-intake.js';
 import { LogLabels } from './log-labels.js';
 import { ModelViews } from './model-views.js';
@@ -41,6 +44,7 @@ import {
   TelemetryRetention,
   WindowStore,
 } from './ports.js';
+import { RedactingDeadLetterStore } from './redacting-dead-letter-store.js';
 import { ServedReporter } from './served-reporter.js';
 import { telemetrySettings, type TelemetrySettings } from './settings.js';
 import { type IntakeObserver, TelemetryIntake } from './telemetry-intake.js';
@@ -59,6 +63,11 @@ const logging: IntakeObserver = {
   },
 };
 
+/** The candidate that a model's route names now. */
+function candidateBy(routes: RouteStore): CandidateOf {
+  return async (model) => (await routes.find(model))?.candidate ?? null;
+}
+
 /** The same as the function, for whoever wants it injected. */
 class MergedLatencySketches extends LatencySketches {
   override merge(windows: readonly Window[]): LatencySummary {
@@ -69,7 +78,7 @@ class MergedLatencySketches extends LatencySketches {
 /** Global, because serving, which is upstream, is handed `AnswerSink` without knowing who implements it. */
 @Global()
 @Module({
-  imports: [RoutesModule, TelemetryLogModule],
+  imports: [RouteStoreModule, TelemetryLogModule],
   controllers: [CloudEventsController, EventsController, LabelsController, TelemetryController, DeadLettersController],
   providers: [
     { provide: WindowStore, useClass: PostgresWindowStore },
@@ -89,9 +98,24 @@ class MergedLatencySketches extends LatencySketches {
       useFactory: (sinks: LogSinks | null, intake: TelemetryIntake) =>
         sinks === null ? intake : new LogNativeIntake(sinks.events),
     },
-    { provide: DeadLetterStore, useClass: PostgresDeadLetterStore },
+    {
+      provide: DeadLetterStore,
+      inject: [Database, ModelStore, Clock],
+      useFactory: (db: Database, models: ModelStore, clock: Clock) =>
+        new RedactingDeadLetterStore(new PostgresDeadLetterStore(db), new ModelViews(models, clock)),
+    },
     { provide: ForeignDecoder, useClass: ProtocolDecoder },
-    HalfJoin,
+    {
+      provide: HalfJoin,
+      inject: [Database, ForeignDecoder, ChampionHistory, RouteStore, telemetrySettings.token],
+      useFactory: (
+        db: Database,
+        decoder: ForeignDecoder,
+        champions: ChampionHistory,
+        routes: RouteStore,
+        settings: TelemetrySettings,
+      ) => new HalfJoin(db, decoder, champions, candidateBy(routes), settings),
+    },
     { provide: BatchLedger, useClass: PostgresBatchLedger },
     { provide: TelemetryRetention, useClass: PostgresTelemetryRetention },
     { provide: LatencySketches, useClass: MergedLatencySketches },
@@ -136,6 +160,12 @@ class MergedLatencySketches extends LatencySketches {
       useFactory: (sinks: LogSinks | null, intake: TelemetryIntake, ids: Ids) =>
         sinks?.served ?? new ServedReporter(intake, ids),
     },
+    {
+      provide: HalfExpiry,
+      inject: [BatchLedger, UnitOfWork, Clock],
+      useFactory: (ledger: BatchLedger, work: UnitOfWork, clock: Clock) => new HalfExpiry(ledger, work, clock),
+    },
+    HalfExpiryReconciler,
     TelemetryRetentionReconciler,
   ],
   exports: [

@@ -22,8 +22,8 @@ export const MAX_EVENT_BYTES = 1_048_576;
 export const MAX_OUTPUT_TEXT = 65_536;
 export const MAX_OUTPUT_NUMBERS = 65_536;
 const MAX_TEXT = 256;
-const MAX_LATENCY_MS = 86_400_000;
-const MAX_SERVED = 1e12;
+export const MAX_LATENCY_MS = 86_400_000;
+export const MAX_SERVED = 1e12;
 const utf8 = new TextDecoder('utf-8', { fatal: true });
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -114,8 +114,14 @@ function readInference(fields: Fields, row: EventRow): void {
   if (isGiven(fields.input)) {
     const input = decodeInput(fields.input);
     if (typeof input === 'string') throw new FieldFault(input);
-    row.input = input;
+    // Whoever sent the request may not want its input to be kept.
+    if (keepsInput(fields.sample)) row.input = input;
   }
+}
+
+function keepsInput(sample: unknown): boolean {
+  if (isGiven(sample) && typeof sample !== 'boolean') throw new FieldFault('sample must be true or false');
+  return sample !== false;
 }
 
 function labelEvent(fields: Fields): LabelEvent {
