@@ -7,7 +7,6 @@ import { RouteController } from './adapters/http/route.controller.js';
 import { OnnxEngine } from './adapters/onnx/onnx-engine.js';
 import { PostgresGatewayRegister } from './adapters/postgres/gateway-register.js';
 import { PostgresGatewayStatus } from './adapters/postgres/gateway-status.js';
-import { PostgresRouteStore } from './adapters/postgres/route-store.js';
 import { EngineScorer } from './engine-scorer.js';
 import { queueDepth, workerRestartsTotal } from './metrics.js';
 import {
@@ -15,10 +14,10 @@ import {
   GatewayRegister,
   GatewayStatus,
   type InferenceEngine,
-  RouteStore,
   Scorer,
   ServingEngine,
 } from './ports.js';
+import { RouteStoreModule } from './route-store.module.js';
 import { RouteReconciler } from './route.reconciler.js';
 import { servingSettings } from './settings.js';
 
@@ -39,11 +38,10 @@ const engine = (name: 'serving' | 'background') => ({
 
 /** The control side: routes and their default, what the gateways report, and scoring off the request path. */
 @Module({
-  imports: [ModelsModule],
+  imports: [ModelsModule, RouteStoreModule],
   controllers: [RouteController],
   providers: [
     RouteReconciler,
-    { provide: RouteStore, useClass: PostgresRouteStore },
     { provide: GatewayStatus, useClass: PostgresGatewayStatus },
     { provide: GatewayRegister, useClass: PostgresGatewayRegister },
     {
@@ -76,7 +74,7 @@ const engine = (name: 'serving' | 'background') => ({
       useFactory: (models: ModelStore, background: InferenceEngine) => new EngineScorer(models, background),
     },
   ],
-  exports: [RouteStore, GatewayStatus, GatewayRegister, Scorer, ServingEngine, BackgroundEngine],
+  exports: [RouteStoreModule, GatewayStatus, GatewayRegister, Scorer, ServingEngine, BackgroundEngine],
 })
 export class RoutesModule implements OnApplicationShutdown {
   constructor(

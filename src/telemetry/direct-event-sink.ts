@@ -26,7 +26,12 @@ export class DirectEventSink extends EventSink {
   private entryOf({ key, value, format, headers }: OutgoingEvent, timestamp: number): IntakeEntry {
     // Its offset is its place in the batch, which is known only when the batch is made.
     const record: LogRecord = { offset: 0, key: new TextEncoder().encode(key), value, headers, timestamp };
-    return { decoded: this.decode(record, format), body: () => value, bytes: value.length + 500, origin: { format, record } };
+    return {
+      decoded: this.decode(record, format),
+      body: () => value,
+      bytes: value.length + 500,
+      origin: { format, record },
+    };
   }
 
   private decode(record: LogRecord, format: OutgoingEvent['format']): Decoded<TelemetryEvent> {

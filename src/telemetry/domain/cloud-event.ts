@@ -11,7 +11,11 @@ export const NATIVE_TYPES: Readonly<Record<string, string>> = {
 };
 
 /** What a CloudEvent says of an inference. Total: never throws. */
-export function readCloudEvent(envelope: CloudEnvelope, receivedAt: Date, services: ServiceMap): Decoded<TelemetryEvent> {
+export function readCloudEvent(
+  envelope: CloudEnvelope,
+  receivedAt: Date,
+  services: ServiceMap,
+): Decoded<TelemetryEvent> {
   if (envelope.type === KSERVE_REQUEST) return kserveHalf(envelope, 'request', receivedAt, services);
   if (envelope.type === KSERVE_RESPONSE) return kserveHalf(envelope, 'response', receivedAt, services);
   const schema = Object.hasOwn(NATIVE_TYPES, envelope.type) ? NATIVE_TYPES[envelope.type] : undefined;

@@ -1,6 +1,13 @@
 import type { Digest } from '../../kernel/index.js';
 import type { ModelSpec, TensorContract } from '../../models/index.js';
-import { type Arm, featuresOf, OutputUnusable, readPrediction, redactedColumns, withoutColumns } from '../../serving/index.js';
+import {
+  type Arm,
+  featuresOf,
+  OutputUnusable,
+  readPrediction,
+  redactedColumns,
+  withoutColumns,
+} from '../../serving/index.js';
 import { type Decoded, type HalfEvent, type InferenceEvent, type Output, type Tensor, bad } from './event.js';
 
 /** The version that served an arm at a time; null when nobody can say. */
@@ -12,6 +19,8 @@ interface RowAnswer {
   readonly confidence: number | null;
   readonly output: Output | null;
 }
+
+const NO_ANSWER: RowAnswer = { prediction: null, confidence: null, output: null };
 
 /**
  * The inferences that two halves tell of together, one a row; their ids are the half's id, or `<id>/<row>` when there is
@@ -27,26 +36,42 @@ export function joinHalves(
   const at = new Date(request?.atMs ?? response.atMs ?? (request ?? response).receivedAt.getTime());
   const version = response.version ?? request?.version ?? versionAt(response.arm, at);
   if (version === null) return bad('field', `says no version, and none served the arm ${response.arm} at its time`);
-  const inputs = request === null ? null : inputRows(request.tensors, spec.input);
-  if (typeof inputs === 'string') return bad('contract', inputs);
-  const answers = response.error === null ? answerRows(response.tensors, spec) : null;
-  if (typeof answers === 'string') return bad('contract', answers);
-  const rows = answers?.length ?? inputs?.length ?? 1;
-  if (inputs !== null && inputs.length !== rows) {
-    return bad('contract', `the request has ${inputs.length} rows and the response ${rows}`);
-  }
+  const rows = rowsOf(request, response, spec);
+  if (typeof rows === 'string') return bad('contract', rows);
   const shared = {
-    ...{ kind: 'inference', model: response.model, version, arm: response.arm, at } as const,
+    ...({ kind: 'inference', model: response.model, version, arm: response.arm, at } as const),
     ...{ latencyMs: latencyOf(request, response), error: response.error, shadow: null },
   };
+  const { id } = response;
   return {
-    ok: Array.from({ length: rows }, (_, row) => ({
+    ok: rows.map(({ input, answer }, row) => ({
       ...shared,
-      requestId: rows === 1 ? response.id : `${response.id}/${row}`,
-      ...inputFields(inputs?.[row] ?? null, spec),
-      ...(answers?.[row] ?? { prediction: null, confidence: null, output: null }),
+      requestId: rows.length === 1 ? id : `${id}/${row}`,
+      ...inputFields(input, spec),
+      ...answer,
     })),
   };
+}
+
+interface Row {
+  readonly input: Float32Array | null;
+  readonly answer: RowAnswer;
+}
+
+/** Inputs and answers beside each other; without an answer (an error) each input has none. */
+function rowsOf(request: HalfEvent | null, response: HalfEvent, spec: ModelSpec): readonly Row[] | string {
+  const inputs = request === null ? null : inputRows(request.tensors, spec.input);
+  if (typeof inputs === 'string') return inputs;
+  const answers = response.error === null ? answerRows(response.tensors, spec) : null;
+  if (typeof answers === 'string') return answers;
+  const rows = (answers ?? inputs)?.length ?? 1;
+  if (inputs !== null && inputs.length !== rows) {
+    return `the request has ${inputs.length} rows and the response ${rows}`;
+  }
+  return Array.from({ length: rows }, (_, row) => ({
+    input: inputs?.[row] ?? null,
+    answer: answers?.[row] ?? NO_ANSWER,
+  }));
 }
 
 function latencyOf(request: HalfEvent | null, response: HalfEvent): number | null {

@@ -50,7 +50,8 @@ function readFields(body: Fields, tail: Uint8Array, side: 'inputs' | 'outputs'):
   }
   const list = body[side];
   if (!Array.isArray(list)) return bad('field', `${side} is missing: this is no body of the Open Inference Protocol`);
-  if (list.length === 0 || list.length > MAX_TENSORS) return bad('field', `${side} must hold 1 to ${MAX_TENSORS} tensors`);
+  if (list.length === 0 || list.length > MAX_TENSORS)
+    return bad('field', `${side} must hold 1 to ${MAX_TENSORS} tensors`);
   const tensors: Tensor[] = [];
   let rest = tail;
   let room = MAX_VALUES;
@@ -66,23 +67,38 @@ function readFields(body: Fields, tail: Uint8Array, side: 'inputs' | 'outputs'):
 }
 
 function readTensor(one: unknown, tail: Uint8Array, room: number): { tensor: Tensor; used: number } | string {
-  if (!isFields(one)) return 'is not an object';
-  const { name, datatype, shape, data } = one;
+  const head = readHead(one, room);
+  if (typeof head === 'string') return head;
+  const { name, datatype, rows, count, fields } = head;
+  const size = binarySize(fields['parameters']);
+  if (size !== null && size > tail.length) return `has ${size} bytes of binary data, of which only ${tail.length} came`;
+  const values =
+    size === null ? readJson(fields['data'], datatype, count) : readBinary(datatype, tail.subarray(0, size), count);
+  return typeof values === 'string' ? values : { tensor: { name, rows, values }, used: size ?? 0 };
+}
+
+interface Head {
+  readonly name: string;
+  readonly datatype: string;
+  readonly rows: number;
+  readonly count: number;
+  readonly fields: Fields;
+}
+
+function readHead(fields: unknown, room: number): Head | string {
+  if (!isFields(fields)) return 'is not an object';
+  const { name, datatype, shape } = fields;
   if (typeof name !== 'string' || name.length > MAX_NAME) return 'has no name';
   if (!isDatatype(datatype)) return 'has a datatype that is not known';
   const count = elements(shape);
   if (count === null) return `has a shape that is not 1 to ${MAX_DIMENSIONS} whole numbers of at least 1`;
   if (count > room) return `holds more than the ${MAX_VALUES} values that are taken`;
   const rows = (shape as number[])[0] ?? 0;
-  if (rows > MAX_ROWS) return `has ${rows} rows; at most ${MAX_ROWS} are taken`;
-  const size = binarySize(one['parameters']);
-  if (size !== null) {
-    if (size > tail.length) return `has ${size} bytes of binary data, of which only ${tail.length} came`;
-    const values = readBinary(datatype, tail.subarray(0, size), count);
-    return typeof values === 'string' ? values : { tensor: { name, rows, values }, used: size };
-  }
-  const values = datatype === 'BYTES' ? readJsonTexts(data, count) : readNumbers(data, datatype, count);
-  return typeof values === 'string' ? values : { tensor: { name, rows, values }, used: 0 };
+  return rows > MAX_ROWS ? `has ${rows} rows; at most ${MAX_ROWS} are taken` : { name, datatype, rows, count, fields };
+}
+
+function readJson(data: unknown, datatype: string, count: number): Tensor['values'] | string {
+  return datatype === 'BYTES' ? readJsonTexts(data, count) : readNumbers(data, datatype, count);
 }
 
 /** Product of the dimensions; null when they are none. */
@@ -126,7 +142,12 @@ function readJsonTexts(data: unknown, count: number): readonly string[] | string
 }
 
 /** Walks nested lists in order; -1 when `take` refused an element or they are nested too deep. */
-function flatten(data: readonly unknown[], depth: number, take: (value: unknown, at: number) => boolean, at = 0): number {
+function flatten(
+  data: readonly unknown[],
+  depth: number,
+  take: (value: unknown, at: number) => boolean,
+  at = 0,
+): number {
   let place = at;
   for (const item of data) {
     if (Array.isArray(item)) {

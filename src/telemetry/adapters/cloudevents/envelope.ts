@@ -34,7 +34,15 @@ export function checkEnvelope(
   if (time !== undefined && at === null) return bad('field', 'time must be an RFC 3339 time with a zone');
   return {
     ok: {
-      ...{ id: String(id), source: String(source), type: String(type), time: time ?? null, timeMs: at, data, inferenceHeaderLength },
+      ...{
+        id: String(id),
+        source: String(source),
+        type: String(type),
+        time: time ?? null,
+        timeMs: at,
+        data,
+        inferenceHeaderLength,
+      },
       contentType: datacontenttype ?? null,
       extensions: extensionsOf(attributes),
     },
@@ -52,7 +60,8 @@ function boundsFault(attributes: Attributes): string | null {
   let room = MAX_ATTRIBUTE_CHARACTERS;
   for (const [name, value] of entries) {
     if (!NAME.test(name)) return `has an attribute name that is not 1 to 64 of a-z and 0-9`;
-    if (!['string', 'number', 'boolean'].includes(typeof value)) return `attribute ${name} must be a text, number or boolean`;
+    if (!['string', 'number', 'boolean'].includes(typeof value))
+      return `attribute ${name} must be a text, number or boolean`;
     room -= name.length + String(value).length;
     if (KNOWN.has(name) && typeof value !== 'string') return `attribute ${name} must be a text`;
   }

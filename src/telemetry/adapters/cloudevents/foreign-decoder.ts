@@ -19,7 +19,9 @@ export class ProtocolDecoder extends ForeignDecoder {
 
   override decode(record: LogRecord, format: Exclude<LogFormat, 'native'>, topic: string): Decoded<TelemetryEvent> {
     try {
-      return format === 'seldon' ? decodeSeldon(record, topic, this.services) : decodeCloudEventRecord(record, this.services);
+      return format === 'seldon'
+        ? decodeSeldon(record, topic, this.services)
+        : decodeCloudEventRecord(record, this.services);
     } catch {
       // A defect of ours: the record is kept, and its partition goes on.
       return bad('field', 'cannot be read');

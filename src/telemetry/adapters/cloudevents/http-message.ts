@@ -41,7 +41,8 @@ function readBinary(
     const one = text(value);
     if (name.startsWith('ce-') && one !== undefined) attributes[name.slice(3)] = percentDecoded(one);
   }
-  if (attributes['id'] === undefined) return bad('schema', 'is no CloudEvent: it has neither ce- headers nor the content type');
+  if (attributes['id'] === undefined)
+    return bad('schema', 'is no CloudEvent: it has neither ce- headers nor the content type');
   return checkEnvelope(attributes, body, length);
 }
 
@@ -55,11 +56,7 @@ function readBatch(body: Uint8Array, limit: number, model: string | null): Taken
   return parsed.ok.map((one: unknown) => taken(readStructuredValue(one), () => jsonOf(one), model));
 }
 
-function taken(
-  read: Decoded<CloudEnvelope>,
-  body: Uint8Array | (() => Uint8Array),
-  model: string | null,
-): TakenEvent {
+function taken(read: Decoded<CloudEnvelope>, body: Uint8Array | (() => Uint8Array), model: string | null): TakenEvent {
   if ('bad' in read) return { bad: read.bad, body: typeof body === 'function' ? body() : body };
   return { event: outgoing(read.ok, model) };
 }

@@ -27,7 +27,8 @@ export function readRecord(record: LogRecord): Decoded<CloudEnvelope> {
   for (const [name, text] of Object.entries(headers)) {
     if (name.startsWith(PREFIX)) attributes[name.slice(PREFIX.length)] = text;
   }
-  if (attributes['id'] === undefined) return bad('schema', 'is no CloudEvent: it has neither ce_ headers nor the content type');
+  if (attributes['id'] === undefined)
+    return bad('schema', 'is no CloudEvent: it has neither ce_ headers nor the content type');
   return checkEnvelope(attributes, value, length);
 }
 

@@ -36,7 +36,10 @@ export class CloudEventsController {
   @Openable('cloudevents')
   @Summary('Takes CloudEvents (binary, structured or batch); durable when it answers 200, 429 when there is no room')
   @ApiConsumes('application/cloudevents+json', 'application/cloudevents-batch+json', '*/*')
-  @ApiBody({ description: 'Types dev.ratchet.{inference,label,served}.v1 and those of the logger of KServe.', schema: {} })
+  @ApiBody({
+    description: 'Types dev.ratchet.{inference,label,served}.v1 and those of the logger of KServe.',
+    schema: {},
+  })
   @RawBody(INGEST_BODY_BYTES)
   async post(@Headers() headers: Record<string, string>, @Body() body: unknown): Promise<EventsAnswer> {
     return this.take(headers, body, null);

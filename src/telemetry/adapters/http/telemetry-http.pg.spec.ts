@@ -1,68 +1,18 @@
-import { Global, Module } from '@nestjs/common';
-import { APP_FILTER, APP_GUARD, APP_PIPE, NestFactory } from '@nestjs/core';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { AuthGuard } from '../../../platform/http/auth.guard.js';
-import {
-  configureHttp,
-  httpSettings,
-  newFastifyAdapter,
-  TokenStore,
-  validationPipe,
-} from '../../../platform/http/index.js';
-import { ProblemFilter } from '../../../platform/http/problem.filter.js';
-import { FakeTokenStore } from '../../../platform/http/testing/index.js';
-import { Clock, FactBus, WorkQueue } from '../../../kernel/index.js';
-import { FakeClock, RecordingFactBus, RecordingWorkQueue } from '../../../kernel/testing/index.js';
-import { ArtifactStore, ModelStore } from '../../../models/index.js';
 import { AnswerSink } from '../../../serving/index.js';
-import { ConfigModule, parseSettings } from '../../../platform/config/index.js';
-import { Database } from '../../../platform/postgres/index.js';
+import { servingPersistence } from '../../../serving/persistence.js';
 import { openTestDatabase, type TestDatabase } from '../../../platform/postgres/testing/index.js';
 import { telemetryPersistence } from '../../persistence.js';
-import { telemetrySettings } from '../../settings.js';
-import { TelemetryModule } from '../../telemetry.module.js';
-import { anAnswer, digestOf, FakeModelStore, T0 } from '../../testing/index.js';
+import { makeHttpApp } from '../../testing/http-app.js';
+import { anAnswer, digestOf, T0 } from '../../testing/index.js';
 
-const settings = parseSettings([httpSettings, telemetrySettings], { RATCHET_TELEMETRY_MAX_BODY_BYTES: '2000000' });
 let test: TestDatabase;
 let app: NestFastifyApplication;
 
-async function makeApp(db: Database): Promise<NestFastifyApplication> {
-  const stubs = [
-    { provide: Database, useValue: db },
-    { provide: Clock, useValue: new FakeClock(new Date(T0.getTime() + 60_000)) },
-    { provide: ModelStore, useValue: new FakeModelStore() },
-    { provide: ArtifactStore, useValue: {} },
-    { provide: WorkQueue, useValue: new RecordingWorkQueue() },
-    { provide: FactBus, useValue: new RecordingFactBus() },
-  ];
-  @Global()
-  @Module({ providers: stubs, exports: stubs.map(({ provide }) => provide) })
-  class StubModule {}
-  @Module({
-    imports: [ConfigModule.forRoot(settings), StubModule, TelemetryModule],
-    providers: [
-      { provide: TokenStore, useClass: FakeTokenStore },
-      { provide: APP_GUARD, useClass: AuthGuard },
-      { provide: APP_FILTER, useClass: ProblemFilter },
-      { provide: APP_PIPE, useFactory: validationPipe },
-    ],
-  })
-  class TestModule {}
-  const http = settings.of(httpSettings);
-  const made = await NestFactory.create<NestFastifyApplication>(TestModule, newFastifyAdapter(http), {
-    logger: false,
-  });
-  await configureHttp(made, http);
-  await made.init();
-  await made.getHttpAdapter().getInstance().ready();
-  return made;
-}
-
 beforeAll(async () => {
-  test = await openTestDatabase([telemetryPersistence]);
-  app = await makeApp(test.db);
+  test = await openTestDatabase([servingPersistence, telemetryPersistence]);
+  ({ app } = await makeHttpApp(test.db, { RATCHET_TELEMETRY_MAX_BODY_BYTES: '2000000' }));
 });
 afterAll(async () => {
   await app.close();

@@ -9,7 +9,7 @@ export interface HalfRow {
   readonly joined: boolean;
   readonly topic: string;
   readonly partition: number;
-  readonly format: Exclude<LogFormat, 'native'>;
+  readonly format: LogFormat;
   readonly offset: number;
   readonly key: Buffer | null;
   readonly value: Buffer | null;

@@ -1,7 +1,6 @@
-import { Inject, Injectable } from '@nestjs/common';
-import { ChampionHistory } from '../../../models/index.js';
-import { Database } from '../../../platform/postgres/index.js';
-import { RouteStore } from '../../../serving/index.js';
+import type { Digest } from '../../../kernel/index.js';
+import type { ChampionHistory } from '../../../models/index.js';
+import type { Database } from '../../../platform/postgres/index.js';
 import { SampleGate } from '../../build-batch.js';
 import { type AdmittedEvent, admit, type ModelView } from '../../domain/admit.js';
 import type { DeadLetter } from '../../domain/dead-letter.js';
@@ -9,10 +8,19 @@ import type { BadReason } from '../../domain/event.js';
 import { halfKey, type KnownHalf, pairHalves } from '../../domain/half-pairs.js';
 import { joinHalves, type VersionAt } from '../../domain/join-halves.js';
 import { redactedHalf } from '../../half-redaction.js';
+import { redactionOf, redactLetter, redacts } from '../../domain/redact.js';
 import { deadLetter } from '../../intake-entry.js';
-import { ForeignDecoder, type HalfReport, type IntakeBatch } from '../../ports.js';
-import { telemetrySettings, type TelemetrySettings } from '../../settings.js';
-import { findHalves, type HalfRow, keepWaiting, markJoined, type PlacedHalf, takeExcess, takeExpired } from './half-rows.js';
+import type { ForeignDecoder, HalfReport, IntakeBatch } from '../../ports.js';
+import type { TelemetrySettings } from '../../settings.js';
+import {
+  findHalves,
+  type HalfRow,
+  keepWaiting,
+  markJoined,
+  type PlacedHalf,
+  takeExcess,
+  takeExpired,
+} from './half-rows.js';
 
 /** What the halves of a batch come to. */
 export interface HalfWork {
@@ -22,14 +30,21 @@ export interface HalfWork {
   readonly report: HalfReport;
 }
 
-const NOTHING: HalfWork = { events: [], picked: { samples: [] }, dead: [], report: { joined: 0, waiting: 0, repeated: 0 } };
+const NOTHING: HalfWork = {
+  events: [],
+  picked: { samples: [] },
+  dead: [],
+  report: { joined: 0, waiting: 0, repeated: 0 },
+};
 /** Halves of a model that one pass gives up at most. */
 const CHUNK = 1000;
+
+/** The version that gets a model's canary traffic now; null when there is none. */
+export type CandidateOf = (model: string) => Promise<Digest | null>;
 
 type Batch = Pick<IntakeBatch, 'halves' | 'expireHalves' | 'models' | 'source' | 'at'>;
 
 /** Joins halves in the transaction of their batch; the caller holds the locks of the batch's models. */
-@Injectable()
 export class HalfJoin {
   private readonly gate: SampleGate;
 
@@ -37,15 +52,19 @@ export class HalfJoin {
     private readonly db: Database,
     private readonly decoder: ForeignDecoder,
     private readonly champions: ChampionHistory,
-    private readonly routes: RouteStore,
-    @Inject(telemetrySettings.token) private readonly settings: TelemetrySettings,
+    private readonly candidateOf: CandidateOf,
+    private readonly settings: Pick<TelemetrySettings, 'samplesPerSecond' | 'halfWaitSeconds' | 'halfBytes'>,
   ) {
     this.gate = new SampleGate(settings.samplesPerSecond);
   }
 
   async join(batch: Batch): Promise<HalfWork> {
     if (batch.halves.length === 0 && batch.expireHalves !== true) return NOTHING;
-    const incoming = batch.halves.map((one): PlacedHalf => ({ ...one, topic: one.readAs ?? batch.source.topic, partition: batch.source.partition }));
+    const incoming = batch.halves.map((one): PlacedHalf => ({
+      ...one,
+      topic: one.readAs ?? batch.source.topic,
+      partition: batch.source.partition,
+    }));
     const known = this.read(await findHalves(this.db, incoming));
     const { joined, waiting, repeated } = pairHalves(incoming, known);
     const work = new Work(batch, await this.versions(batch));
@@ -80,17 +99,24 @@ export class HalfJoin {
   private halfOf(row: HalfRow): PlacedHalf | null {
     const { topic, partition, format, offset, key, value, headers, logged_at: timestamp } = row;
     const record = { offset, key, value, headers, timestamp };
+    if (format === 'native') return null;
     const decoded = this.decoder.decode(record, format, topic);
     if ('bad' in decoded || decoded.ok.kind !== 'half') return null;
     return { half: decoded.ok, record, format, topic, partition };
   }
 
   private async wait(waiting: readonly PlacedHalf[], batch: Batch, work: Work): Promise<void> {
-    const kept = waiting.map((one) => ({ ...one, ...redactedHalf(one, batch.models.get(one.half.model)?.spec ?? null) }));
+    const kept = waiting.map((one) => ({
+      ...one,
+      ...redactedHalf(one, batch.models.get(one.half.model)?.spec ?? null),
+    }));
     await keepWaiting(this.db, kept, batch.at);
     for (const model of new Set(waiting.map(({ half }) => half.model))) {
       for (const row of await takeExcess(this.db, model, this.settings.halfBytes)) {
-        work.refuseRow(row, { class: 'half-unmatched', detail: 'its other half did not come, and there was no more room' });
+        work.refuseRow(row, {
+          class: 'half-unmatched',
+          detail: 'its other half did not come, and there was no more room',
+        });
       }
     }
   }
@@ -116,7 +142,7 @@ export class HalfJoin {
     const known = new Map<string, VersionAt>();
     for (const model of models.keys()) {
       const periods = await this.champions.list(model);
-      const candidate = (await this.routes.find(model))?.candidate ?? null;
+      const candidate = await this.candidateOf(model);
       known.set(model, (arm, at) => {
         if (arm === 'candidate') return candidate;
         return periods.find(({ from, until }) => from <= at && (until === null || at < until))?.champion ?? null;
@@ -130,35 +156,62 @@ export class HalfJoin {
 class Work {
   readonly events: AdmittedEvent[] = [];
   readonly dead: DeadLetter[] = [];
+  private readonly redacting: ReadonlySet<string>;
 
   constructor(
     private readonly batch: Batch,
     private readonly versions: ReadonlyMap<string, VersionAt>,
-  ) {}
+  ) {
+    const views = [...batch.models].filter(([, { spec }]) => redacts(redactionOf(spec.telemetry)));
+    this.redacting = new Set(views.map(([model]) => model));
+  }
 
   count(request: PlacedHalf | null, response: PlacedHalf): void {
     const { model } = response.half;
     const view: ModelView | undefined = this.batch.models.get(model);
-    if (view === undefined) return this.refuse(response, { class: 'unknown-model', detail: 'there is no such model' });
+    if (view === undefined) {
+      this.refuse(response, { class: 'unknown-model', detail: 'there is no such model' });
+      return;
+    }
     const versionAt = this.versions.get(model) ?? (() => null);
     const joined = joinHalves(request?.half ?? null, response.half, view.spec, versionAt);
-    if ('bad' in joined) return this.refuse(response, joined.bad);
+    if ('bad' in joined) {
+      this.refuse(response, joined.bad);
+      return;
+    }
     const admitted = joined.ok.map((event) => admit(event, view, this.batch.at));
     const refused = admitted.find((one) => 'bad' in one);
     // All rows or none: one letter stands for the whole inference.
-    if (refused !== undefined) return this.refuse(response, refused.bad);
+    if (refused !== undefined) {
+      this.refuse(response, refused.bad);
+      return;
+    }
     for (const one of admitted) if ('ok' in one) this.events.push(one.ok);
   }
 
-  refuseRow(row: HalfRow, reason: BadReason): void {
-    const { model, topic, partition, offset, format, headers, value } = row;
-    const place = { topic, partition, offset, model, at: this.batch.at, format, headers };
-    this.dead.push(deadLetter(value ?? new Uint8Array(), reason, place));
+  refuseRow({ model, value, ...row }: HalfRow, reason: BadReason): void {
+    this.keep(value, reason, { ...row, model });
   }
 
   private refuse({ half, topic, partition, record, format }: PlacedHalf, reason: BadReason): void {
     const { offset, headers, value } = record;
-    const place = { topic, partition, offset, model: half.model, at: this.batch.at, format, headers };
-    this.dead.push(deadLetter(value ?? new Uint8Array(), reason, place));
+    this.keep(value, reason, { topic, partition, offset, model: half.model, format, headers });
+  }
+
+  private keep(
+    value: Uint8Array | null,
+    reason: BadReason,
+    {
+      topic,
+      partition,
+      offset,
+      model,
+      format,
+      headers,
+    }: Pick<HalfRow, 'topic' | 'partition' | 'offset' | 'model' | 'format' | 'headers'>,
+  ): void {
+    const place = { topic, partition, offset, model, at: this.batch.at, format, headers };
+    const letter = deadLetter(value ?? new Uint8Array(), reason, place);
+    this.dead.push(redactLetter(letter, this.batch.models, this.redacting));
   }
 }

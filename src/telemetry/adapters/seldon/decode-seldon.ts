@@ -1,6 +1,6 @@
 import { isDigest } from '../../../kernel/index.js';
 import { isPlainText } from '../../domain/decode-event.js';
-import { type Decoded, type HalfEvent, type Tensor, bad } from '../../domain/event.js';
+import { type Decoded, type HalfEvent, type HalfSide, type Tensor, bad } from '../../domain/event.js';
 import { MAX_HALF_BYTES, type ServiceMap } from '../../domain/kserve.js';
 import { elements, MAX_ROWS, MAX_VALUES } from '../../domain/open-inference.js';
 import { isDatatype, readBinary } from '../../domain/open-inference-bytes.js';
@@ -36,33 +36,52 @@ const CONTENTS: Readonly<Record<string, string>> = {
  * is none. Total and pure: never throws.
  */
 export function decodeSeldon(record: LogRecord, topic: string, services: ServiceMap = new Map()): Decoded<HalfEvent> {
-  const [, namespace = '', name = '', way] = TOPIC.exec(topic) ?? [];
-  if (way === undefined) return bad('schema', 'the topic is not of the form <prefix>.<namespace>.model.<name>.inputs|outputs');
-  const value = record.value ?? new Uint8Array();
-  if (value.length > MAX_HALF_BYTES) {
-    return bad('too-large', `has ${value.length} bytes; at most ${MAX_HALF_BYTES} are taken`);
+  const place = placeOf(topic, services);
+  if (place === null) {
+    return bad('schema', 'the topic is not of the form <prefix>.<namespace>.model.<name>.inputs|outputs');
   }
   const receivedAt = new Date(record.timestamp);
   if (Number.isNaN(receivedAt.getTime())) return bad('field', 'the record has no time');
-  const side = way === 'inputs' ? 'request' : 'response';
-  let message: SeldonMessage;
+  const message = messageOf(record, place.side);
+  if ('bad' in message) return message;
+  const id = idOf(record, message.ok);
+  if (!isPlainText(id) || id.length > MAX_ID)
+    return bad('field', `the request's id must have 1 to ${MAX_ID} characters`);
+  const tensors = tensorsOf(message.ok);
+  if (typeof tensors === 'string') return bad('field', tensors);
+  const version = isDigest(message.ok.modelVersion) ? message.ok.modelVersion : null;
+  return {
+    ok: { kind: 'half', id, ...place, version, arm: 'stable', atMs: null, receivedAt, tensors, error: null },
+  };
+}
+
+function placeOf(topic: string, services: ServiceMap): Pick<HalfEvent, 'model' | 'side'> | null {
+  const [, namespace = '', name = '', way] = TOPIC.exec(topic) ?? [];
+  if (way === undefined) return null;
+  const model = services.get(`${namespace}/${name}`) ?? services.get(name) ?? name;
+  return { model, side: way === 'inputs' ? 'request' : 'response' };
+}
+
+function messageOf({ value }: LogRecord, side: HalfSide): Decoded<SeldonMessage> {
+  const bytes = value ?? new Uint8Array();
+  if (bytes.length > MAX_HALF_BYTES) {
+    return bad('too-large', `has ${bytes.length} bytes; at most ${MAX_HALF_BYTES} are taken`);
+  }
   try {
-    message = readMessage(value, side);
+    return { ok: readMessage(bytes, side) };
   } catch {
     return bad('schema', `is no ${side === 'request' ? 'ModelInferRequest' : 'ModelInferResponse'}`);
   }
-  const id = record.headers[REQUEST_ID] ?? (record.key === null ? message.id : utf8.decode(record.key));
-  if (!isPlainText(id) || id.length > MAX_ID) return bad('field', `the request's id must have 1 to ${MAX_ID} characters`);
-  const tensors = tensorsOf(message);
-  if (typeof tensors === 'string') return bad('field', tensors);
-  const version = isDigest(message.modelVersion) ? message.modelVersion : null;
-  const model = services.get(`${namespace}/${name}`) ?? services.get(name) ?? name;
-  return { ok: { kind: 'half', id, side, model, version, arm: 'stable', atMs: null, receivedAt, tensors, error: null } };
+}
+
+function idOf({ headers, key }: LogRecord, { id }: SeldonMessage): string {
+  return headers[REQUEST_ID] ?? (key === null ? id : utf8.decode(key));
 }
 
 function tensorsOf({ tensors, raw }: SeldonMessage): readonly Tensor[] | string {
   if (tensors.length === 0 || tensors.length > MAX_TENSORS) return `must hold 1 to ${MAX_TENSORS} tensors`;
-  if (raw.length > 0 && raw.length !== tensors.length) return `has ${raw.length} raw contents for ${tensors.length} tensors`;
+  if (raw.length > 0 && raw.length !== tensors.length)
+    return `has ${raw.length} raw contents for ${tensors.length} tensors`;
   const read: Tensor[] = [];
   let room = MAX_VALUES;
   for (const [i, one] of tensors.entries()) {

@@ -27,7 +27,11 @@ const tensor = {
 };
 const contents = ['bool', 'int32', 'int64', 'uint32', 'uint64', 'float', 'double', 'bytes'] as const;
 const names = ['bool', 'int', 'int64', 'uint', 'uint64', 'fp32', 'fp64', 'bytes'] as const;
-const named = { modelName: { type: 'string', id: 1 }, modelVersion: { type: 'string', id: 2 }, id: { type: 'string', id: 3 } };
+const named = {
+  modelName: { type: 'string', id: 1 },
+  modelVersion: { type: 'string', id: 2 },
+  id: { type: 'string', id: 3 },
+};
 
 /** The same as `schemas/telemetry/open-inference.proto`, which a test compares it with. */
 export const OPEN_INFERENCE: protobuf.INamespace = {
@@ -67,11 +71,19 @@ const RESPONSE = root.lookupType('inference.ModelInferResponse');
 /** @throws Error when the bytes are no such message */
 export function readMessage(bytes: Uint8Array, side: 'request' | 'response'): SeldonMessage {
   const type = side === 'request' ? REQUEST : RESPONSE;
-  const object = type.toObject(type.decode(bytes), { longs: Number, arrays: true, defaults: true }) as Readonly<
-    Record<string, never>
-  >;
-  const { modelVersion, id } = object as unknown as { modelVersion: string; id: string };
+  const object = type.toObject(type.decode(bytes), { longs: Number, arrays: true, defaults: true }) as Raw;
+  const { modelVersion, id } = object;
   return side === 'request'
-    ? { modelVersion, id, tensors: object['inputs'] ?? [], raw: object['rawInputContents'] ?? [] }
-    : { modelVersion, id, tensors: object['outputs'] ?? [], raw: object['rawOutputContents'] ?? [] };
+    ? { modelVersion, id, tensors: object.inputs, raw: object.rawInputContents }
+    : { modelVersion, id, tensors: object.outputs, raw: object.rawOutputContents };
+}
+
+/** Lists are there also when they are empty. */
+interface Raw {
+  readonly modelVersion: string;
+  readonly id: string;
+  readonly inputs: readonly SeldonTensor[];
+  readonly outputs: readonly SeldonTensor[];
+  readonly rawInputContents: readonly Uint8Array[];
+  readonly rawOutputContents: readonly Uint8Array[];
 }
