@@ -6,6 +6,7 @@ import type { Model, TelemetrySettings as Spec } from '../../../models/index.js'
 import { answerEvent } from '../../domain/answer-event.js';
 import { decodeEvent } from '../../domain/decode-event.js';
 import { answerEntry, eventEntry } from '../../intake-entry.js';
+import { LedgerLogIntake } from '../../log-intake.js';
 import { ModelViews } from '../../model-views.js';
 import { telemetryPersistence } from '../../persistence.js';
 import { RedactingDeadLetterStore } from '../../redacting-dead-letter-store.js';
@@ -58,14 +59,15 @@ async function leaks(): Promise<string[]> {
   return found;
 }
 
-function setUp(telemetry: Partial<Spec>): { intake: TelemetryIntake; models: FakeModelStore; clock: FakeClock } {
+function setUp(telemetry: Partial<Spec>) {
   const clock = new FakeClock(T0);
   const model: Model = aModel('toy', { features: ['mean', 'age', 'secret'], columns, sampleRows: 1000, ...telemetry });
   const models = new FakeModelStore([model]);
   const settings = parseSettings([telemetrySettings], {}).of(telemetrySettings);
   const views = new ModelViews(models, clock);
   const ledger = new PostgresBatchLedger(test.db);
-  return { intake: new TelemetryIntake(ledger, views, clock, settings, new RecordingIntakeObserver()), models, clock };
+  const intake = new TelemetryIntake(ledger, views, clock, settings, new RecordingIntakeObserver());
+  return { intake, log: new LedgerLogIntake(ledger, views, null, clock, settings), models, clock };
 }
 
 const native = (n: number, fields: Record<string, unknown> = {}): Record<string, unknown> => ({
@@ -117,6 +119,24 @@ describe('a redacted field', () => {
     expect([0, 4, 8].map((place) => kept!.input.readFloatLE(place))).toEqual([3, 0, 7]);
     const letters = await test.db.query<{ class: string }>('SELECT class FROM telemetry.dead_letter');
     expect(letters.length).toBe(6);
+  });
+
+  it('is nowhere either when the events came from a log', async () => {
+    const { log } = setUp({ redact: ['secret'] });
+    const source = { topic: 'events', partition: 0 };
+    const { epoch, next } = await log.claim(source);
+    const values = [
+      ...Array.from({ length: 320 }, (_, n) => JSON.stringify(native(n))),
+      ...[native(1000, { prediction: 99 }), native(1001, { model: 'nobody' })].map((value) => JSON.stringify(value)),
+      JSON.stringify(native(1004)).slice(0, -1),
+    ];
+    const records = values.map((value, offset) => ({
+      ...{ offset, key: null, value: Buffer.from(value), headers: { note: String(SECRET) }, timestamp: T0.getTime() },
+    }));
+    const report = await log.write({ source, epoch, from: next, to: values.length, format: 'native', records });
+    expect(report).toMatchObject({ counted: 320, dead: { contract: 1, 'unknown-model': 1, 'not-json': 1 } });
+    expect(report.sampled).toBeGreaterThan(0);
+    expect(await leaks()).toEqual([]);
   });
 
   it('is not kept either where a body is refused at the door', async () => {
