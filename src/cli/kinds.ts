@@ -128,6 +128,8 @@ export const KINDS: Readonly<Record<string, Kind>> = {
       ['AT', at('at')],
       ['ACTION', at('action')],
       ['CAUSE', at('cause')],
+      ['ROW', at('row')],
+      ['UNTIL', at('until')],
       ['TRIGGER', at('trigger')],
       ['REASONS', joined('reasons')],
     ],

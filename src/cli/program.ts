@@ -5,6 +5,7 @@ import { createToken, listAudit, listTokens, revokeToken, verifyAudit } from './
 import { apply } from './commands/apply.js';
 import { listLetters, replayLetters, showLetter } from './commands/dlq.js';
 import { get, history } from './commands/get.js';
+import { addTriggerVerbs } from './commands/trigger-verbs.js';
 import { EXIT, Failure } from './failure.js';
 import { KINDS } from './kinds.js';
 import { connected, open, type Session, type Surroundings } from './session.js';
@@ -81,8 +82,10 @@ function buildProgram(surroundings: Surroundings): Command {
   ).option('--holdout <file>', 'evaluate it on this snapshot instead of a fresh one');
 
   add(program, 'trigger <model>', 'compress now, whatever the monitors say', (session, command) =>
-    trigger(session, command.args[0] ?? '', command.opts()['reason'] as string),
-  ).requiredOption(...reason);
+    trigger(session, command.args[0] ?? '', command.opts<{ reason: string; recipe?: string }>()),
+  )
+    .requiredOption(...reason)
+    .option('--recipe <name>', 'what to run; quantize-static when absent, `triggers ladder` shows the names');
 
   for (const [verb, collection, description] of ACTIONS) {
     add(program, `${verb} <id>`, description, (session, command) =>
@@ -90,6 +93,7 @@ function buildProgram(surroundings: Surroundings): Command {
     ).requiredOption(...reason);
   }
   addDeadLetters(program, add);
+  addTriggerVerbs(program, add);
   addAdministration(program, add);
   return program;
 }

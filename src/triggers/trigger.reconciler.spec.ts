@@ -12,10 +12,12 @@ import {
 import { ModelIsChanging, NothingServes, TriggerStillOpen } from './domain/errors.js';
 import { TRIGGER_OUTCOMES, TriggerOpened, TriggerResolved } from './domain/trigger.js';
 import { SituationReader } from './situation-reader.js';
+import type { OpenChange } from './domain/obstacles.js';
 import { OpenChanges } from './open-changes.js';
 import { RemedyBook } from './remedy-book.js';
 import {
   aFinding,
+  aTrigger,
   CHAMPION,
   FakeOutcomeHistory,
   FakeTriggerLedger,
@@ -70,7 +72,7 @@ async function world(champion = CHAMPION) {
       const sequence = samples.samples.length + 1;
       samples.samples.push({
         ...{ sequence, requestId: `r${sequence}`, version: champion, at: clock.now(), input: new Float32Array(1) },
-        ...{ prediction: 0, confidence: 1, label: null },
+        ...{ prediction: 0, confidence: 1, label: null, weight: 1 },
       });
       samples.arrived.set(`r${sequence}`, 0);
     }
@@ -193,6 +195,85 @@ describe('the trigger reconciler', () => {
   });
 });
 
+describe('an unclear cause', () => {
+  it('has more samples scored by the reference, says so once, and asks again only when that is over', async () => {
+    const w = await world();
+    const since = w.clock.now();
+    await w.findings.save(aFinding('fidelity', 'alarm', { since, observedAt: since, changeAt: since }));
+    const pass = () => w.reconciler.reconcile('digits');
+    await pass();
+    await pass();
+    expect(w.triggers.recorded).toHaveLength(1);
+    const { evidence, row, reasons } = w.triggers.recorded[0]!;
+    expect(row).toBe('awaiting-labels');
+    expect(await w.evidence.current('digits')).toMatchObject({ samples: evidence?.samples, until: evidence?.until });
+    expect(reasons.join(' ')).toContain('scored by the reference until');
+    for (let i = 0; i < 6; i += 1) {
+      w.clock.advance(3_600_000);
+      await pass();
+    }
+    expect(w.triggers.recorded.filter((decision) => decision.evidence !== null)).toHaveLength(3);
+    expect(w.triggers.recorded[0]?.reasons.join(' ')).toContain('a person may look');
+  });
+});
+
+describe('what is under way downstream', () => {
+  it('holds a trigger back until it has ended, and is named', async () => {
+    const w = await world();
+    w.add(20);
+    let open = [{ kind: 'rollout', id: 'digits-m1-r', phase: 'Paused' }] as const as readonly OpenChange[];
+    w.changes.register(async () => open);
+    await w.findings.save(aFinding('latency', 'alarm', { observedAt: w.clock.now() }));
+    await w.reconciler.reconcile('digits');
+    expect(w.triggers.recorded[0]).toMatchObject({ action: 'wait', row: 'slow' });
+    expect(w.triggers.recorded[0]?.reasons.join(' ')).toContain('rollout digits-m1-r is Paused');
+    open = [];
+    await w.reconciler.reconcile('digits');
+    expect(w.triggers.triggers.size).toBe(1);
+  });
+});
+
+describe('the standing', () => {
+  it('tells what is left of the budgets, the cool-down, and what is under way', async () => {
+    const w = await world();
+    const model = await w.models.require('digits');
+    const nothing = { coolDownUntil: null, quietUntil: null, open: null, changedBy: null, changes: [], dryRun: false };
+    expect(await w.standing.read(model)).toMatchObject({ ...nothing, runnerSeconds: { leftSeconds: 3_600 } });
+    await w.desk.openByHand('digits', { reason: 'x', remedy: 'quantize-static' }, ANNA);
+    await w.endings.charge('digits-t1', 100, 7);
+    expect(await w.standing.read(model)).toMatchObject({
+      ...{
+        open: 'digits-t1',
+        runnerSeconds: { spentSeconds: 100 },
+        gpuSeconds: { spentSeconds: 7, leftSeconds: 3_593 },
+      },
+    });
+    await w.endings.resolve('digits-t1', 'refused', 'no');
+    await w.lock.acquire('digits', 'digits-m1');
+    const until = new Date(w.clock.now().getTime() + 600_000);
+    expect(await w.standing.read(model)).toMatchObject({ open: null, coolDownUntil: until, changedBy: 'digits-m1' });
+  });
+
+  it('of the remedies follows outcomes', async () => {
+    const w = await world();
+    const model = await w.models.require('digits');
+    for (let n = 1; n <= 4; n += 1) {
+      const trigger = aTrigger(
+        n,
+        { champion: REFERENCE },
+        { phase: 'Resolved', outcome: 'refused', detail: '', at: w.clock.now() },
+      );
+      await w.triggers.save({ ...trigger, revision: 0 });
+    }
+    const damage = (await w.book.standings(model)).find(({ cause }) => cause === 'compression-damage');
+    expect(damage?.remedies.map(({ remedy }) => remedy)[0]).toBe('quantize-static/keep-sensitive');
+    expect(damage?.remedies.find(({ remedy }) => remedy === 'quantize-static')).toMatchObject({
+      tried: 4,
+      promoted: 0,
+    });
+  });
+});
+
 describe('triggers by hand', () => {
   it('open at once, one at a time, and not while something changes', async () => {
     const w = await world();
@@ -212,9 +293,18 @@ describe('outcomes', () => {
   it('resolve a trigger once and tell of it once', async () => {
     const w = await world();
     await w.desk.openByHand('digits', { reason: 'x', remedy: 'quantize-static' }, ANNA);
-    await w.endings.resolve('digits-t1', 'refused', 'too slow');
+    const achieved = {
+      decidedBy: 'candidates',
+      candidate: 'digits-t1-c1',
+      version: null,
+      promotion: null,
+      figures: null,
+    } as const;
+    await w.endings.resolve('digits-t1', 'refused', 'too slow', achieved);
     await w.endings.resolve('digits-t1', 'promoted', 'late');
-    expect((await w.triggers.require('digits-t1')).status).toMatchObject({ phase: 'Resolved', outcome: 'refused' });
+    expect((await w.triggers.require('digits-t1')).status).toMatchObject({
+      ...{ phase: 'Resolved', outcome: 'refused', achieved },
+    });
     expect(w.facts.of(TriggerResolved)).toHaveLength(1);
   });
 });

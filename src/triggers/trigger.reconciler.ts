@@ -2,6 +2,7 @@ import type { Clock, ReconcileResult, Reconciler, UnitOfWork } from '../kernel/i
 import type { ChampionHistory, Model, ModelStore } from '../models/index.js';
 import type { EvidenceRequests } from '../monitors/index.js';
 import { log } from '../platform/observability/index.js';
+import type { EvidencePlan } from './domain/evidence-plan.js';
 import { budgetState } from './domain/trigger-budget.js';
 import { decide, type PolicyInput, type Proposal, sameDecision } from './domain/trigger-policy.js';
 import type { TriggerDecision } from './domain/trigger.js';
@@ -55,25 +56,19 @@ export class TriggerReconciler implements Reconciler {
   }
 
   /** Nothing is opened: says why, and asks for more evidence where that may tell. Kept only when it says something new. */
-  private async hold(
-    model: string,
-    { input, evidence }: Reading,
-    said: Omit<Proposal, 'spec'>,
-    now: Date,
-  ): Promise<void> {
-    const open = input.triggers.find((trigger) => trigger.status.phase === 'Open');
-    const wish = open === undefined ? evidence.wish : null;
-    const reasons = open === undefined && evidence.reason !== null ? [...said.reasons, evidence.reason] : said.reasons;
-    const asked = wish === null ? null : { samples: wish.samples, until: wish.until };
-    const decision = { model, at: now, ...said, reasons, evidence: asked, trigger: open?.id ?? null };
-    openTriggers.set({ model }, open === undefined ? 0 : 1);
+  private async hold(model: string, reading: Reading, said: Omit<Proposal, 'spec'>, now: Date): Promise<void> {
+    const open = reading.input.triggers.find((trigger) => trigger.status.phase === 'Open') ?? null;
+    const evidence = open === null ? reading.evidence : NO_EVIDENCE;
+    const decision = { model, at: now, ...withEvidence(said, evidence), trigger: open?.id ?? null };
+    openTriggers.set({ model }, open === null ? 0 : 1);
+    const { wish } = evidence;
     const [last] = await this.ports.triggers.decisions(model, 1);
     if (wish === null && last !== undefined && sameDecision(last, decision)) return;
     await this.ports.unitOfWork.run(async () => {
       await this.ports.triggers.recordDecision(decision);
       if (wish !== null) await this.ports.evidence.request(model, wish);
     });
-    if (wish !== null) evidenceRequestsTotal.inc({ model, row: decision.row ?? 'by-hand' });
+    if (wish !== null) evidenceRequestsTotal.inc({ model, row: reading.attribution.row });
     this.tell(decision);
   }
 
@@ -91,4 +86,11 @@ export class TriggerReconciler implements Reconciler {
     if (action === 'open') openTriggers.set({ model }, 1);
     log.info({ model, action, cause, row, reasons, trigger }, 'trigger decision');
   }
+}
+
+const NO_EVIDENCE: EvidencePlan = { wish: null, reason: null };
+
+function withEvidence(said: Omit<Proposal, 'spec'>, { wish, reason }: EvidencePlan) {
+  const reasons = reason === null ? said.reasons : [...said.reasons, reason];
+  return { ...said, reasons, evidence: wish === null ? null : { samples: wish.samples, until: wish.until } };
 }

@@ -22,9 +22,14 @@ export async function act(
   session.show(answer, () => `${verb} of ${answer.id} is taken; it is ${answer.status.phase} now`);
 }
 
-/** `trigger MODEL --reason TEXT` */
-export async function trigger(session: Session, model: string, reason: string): Promise<void> {
-  const answer = await session.client.post<Aggregate>(`/models/${segment(model)}/triggers`, { reason });
+/** `trigger MODEL --reason TEXT [--recipe NAME]` */
+export async function trigger(
+  session: Session,
+  model: string,
+  { reason, recipe }: { readonly reason: string; readonly recipe?: string },
+): Promise<void> {
+  const wish = { reason, ...(recipe !== undefined && { recipe }) };
+  const answer = await session.client.post<Aggregate>(`/models/${segment(model)}/triggers`, wish);
   session.show(answer, () => `${answer.id} is ${answer.status.phase}`);
 }
 
