@@ -1,6 +1,6 @@
 import { type AdmittedEvent, type ModelView, admit, admitServed } from './domain/admit.js';
 import type { DeadLetter } from './domain/dead-letter.js';
-import type { BadReason, LabelEvent, ServedEvent } from './domain/event.js';
+import type { BadReason, Decoded, LabelEvent, ServedEvent } from './domain/event.js';
 import { redactLetter } from './domain/redact.js';
 import { type Allowance, chooseSamples, refill } from './domain/sample-policy.js';
 import { deadLetter, type IntakeEntry } from './intake-entry.js';
@@ -34,58 +34,58 @@ export function buildBatch(
   now: Date,
   redacting: ReadonlySet<string> = NONE,
 ): Omit<IntakeBatch, 'samples' | 'chances'> {
-  const events: AdmittedEvent[] = [];
-  const labels: LabelEvent[] = [];
-  const served: ServedEvent[] = [];
-  const halves: ReceivedHalf[] = [];
-  const dead: DeadLetter[] = [];
-  entries.forEach(({ decoded, body, origin, offset: own, model: owner = null }, i) => {
-    const offset = own ?? place.from + i;
+  const sorted = new SortedEntries(models, now);
+  entries.forEach((entry, i) => {
+    const reason = sorted.take(entry);
+    if (reason === null) return;
+    const { body, origin, decoded } = entry;
     const asItCame = origin === undefined ? {} : { format: origin.format, headers: origin.record.headers };
-    const refuse = (reason: BadReason, model: string | null): void => {
-      const letter = deadLetter(body(), reason, { ...place.source, offset, model, at: now, ...asItCame });
-      dead.push(redactLetter(letter, models, redacting));
-    };
-    if ('bad' in decoded) {
-      refuse(decoded.bad, owner);
-      return;
-    }
-    const event = decoded.ok;
-    if (event.kind === 'label') {
-      if (models.has(event.model)) labels.push(event);
-      else refuse({ class: 'unknown-model', detail: 'there is no such model' }, event.model);
-      return;
-    }
-    if (event.kind === 'half' && origin !== undefined) {
-      if (models.has(event.model)) halves.push({ half: event, ...origin, record: { ...origin.record, offset } });
-      else refuse({ class: 'unknown-model', detail: 'there is no such model' }, event.model);
-      return;
-    }
-    if (event.kind === 'served') {
-      const counted = admitServed(event, models.get(event.model) ?? null, now);
-      if ('bad' in counted) refuse(counted.bad, event.model);
-      else served.push(counted.ok);
-      return;
-    }
-    if (event.kind !== 'inference') {
-      refuse({ class: 'schema', detail: `an event of kind ${event.kind} is not taken here` }, event.model);
-      return;
-    }
-    const admitted = admit(event, models.get(event.model) ?? null, now);
-    if ('bad' in admitted) refuse(admitted.bad, event.model);
-    else events.push(admitted.ok);
+    const model = 'ok' in decoded ? decoded.ok.model : (entry.model ?? null);
+    const offset = entry.offset ?? place.from + i;
+    const letter = deadLetter(body(), reason, { ...place.source, offset, model, at: now, ...asItCame });
+    sorted.dead.push(redactLetter(letter, models, redacting));
   });
-  return {
-    ...place,
-    to: place.to ?? place.from + entries.length,
-    events,
-    labels,
-    served,
-    halves,
-    dead,
-    models,
-    at: now,
-  };
+  const { events, labels, served, halves, dead } = sorted;
+  const to = place.to ?? place.from + entries.length;
+  return { ...place, to, events, labels, served, halves, dead, models, at: now };
+}
+
+class SortedEntries {
+  readonly events: AdmittedEvent[] = [];
+  readonly labels: LabelEvent[] = [];
+  readonly served: ServedEvent[] = [];
+  readonly halves: ReceivedHalf[] = [];
+  readonly dead: DeadLetter[] = [];
+
+  constructor(
+    private readonly models: ReadonlyMap<string, ModelView>,
+    private readonly now: Date,
+  ) {}
+
+  /** Puts an entry in its place; returns why it is refused, if it is. */
+  take({ decoded, origin, offset }: IntakeEntry): BadReason | null {
+    if ('bad' in decoded) return decoded.bad;
+    const event = decoded.ok;
+    const view = this.models.get(event.model) ?? null;
+    if (view === null) return { class: 'unknown-model', detail: 'there is no such model' };
+    if (event.kind === 'label') this.labels.push(event);
+    else if (event.kind === 'inference') return this.add(admit(event, view, this.now), this.events);
+    else if (event.kind === 'served') return this.add(admitServed(event, view, this.now), this.served);
+    else if (origin === undefined) return { class: 'schema', detail: 'an event of kind half is not taken here' };
+    else
+      this.halves.push({
+        half: event,
+        ...origin,
+        record: { ...origin.record, ...(offset === undefined ? {} : { offset }) },
+      });
+    return null;
+  }
+
+  private add<T>(admitted: Decoded<T>, list: T[]): BadReason | null {
+    if ('bad' in admitted) return admitted.bad;
+    list.push(admitted.ok);
+    return null;
+  }
 }
 
 /** Takes raw inputs out of each model's allowance, which bounds how much a burst of traffic can write. */

@@ -152,7 +152,8 @@ export function countBatch(report: BatchReport): void {
   eventsTotal.inc({ result: 'duplicate' }, report.duplicates);
   samplesTotal.inc(report.sampled);
   countLabels(report.labels);
-  for (const [result, count] of Object.entries(report.halves ?? {})) halvesTotal.inc({ result }, count);
+  const halves: Readonly<Record<string, number>> = { ...report.halves };
+  for (const [result, count] of Object.entries(halves)) halvesTotal.inc({ result }, count);
   countDeadLetters(report.dead);
 }
 

@@ -1,4 +1,7 @@
 import { parseJson, readEvent } from './domain/decode-event.js';
+import { decodeLabel, decodeServed } from './domain/protobuf/decode-fact.js';
+import { readInference } from './domain/protobuf/decode-inference.js';
+import { INFERENCE, isProtobuf, LABEL, RecordFrame, singleOf } from './domain/protobuf/decode-record.js';
 import type { RowCounter } from './domain/count-rows.js';
 import { bad, type Decoded, type TelemetryEvent } from './domain/event.js';
 import { EventRow } from './domain/event-row.js';
@@ -8,6 +11,14 @@ import type { ForeignDecoder, LogChunk, LogRecord } from './ports.js';
 
 const NO_BYTES = new Uint8Array();
 const row = new EventRow();
+const frame = new RecordFrame();
+
+/** A record, or one event of it, that waits for its model. */
+interface Delayed {
+  readonly record: LogRecord;
+  /** Which event of a Protobuf record; -1 for JSON. */
+  readonly part: number;
+}
 
 /** Where records of a chunk come from. */
 export type ChunkPlace = Omit<LogChunk, 'records'>;
@@ -21,7 +32,8 @@ export class ChunkReader {
   readonly entries: IntakeEntry[] = [];
   /** Models that records named and nobody knows yet. */
   readonly missing = new Set<string>();
-  private later: LogRecord[] = [];
+  private later: Delayed[] = [];
+  private isLast = false;
 
   constructor(
     private readonly place: ChunkPlace,
@@ -31,44 +43,65 @@ export class ChunkReader {
   ) {}
 
   read(records: readonly LogRecord[]): void {
-    for (const record of records) this.readOne(record, false);
+    for (const record of records) this.readRecord(record);
   }
 
   /** Reads what was put off because its model was not known; what is still not known is refused. */
   readAgain(): void {
-    const records = this.later;
+    const delayed = this.later;
     this.later = [];
-    for (const record of records) this.readOne(record, true);
+    this.isLast = true;
+    for (const { record, part } of delayed) {
+      if (part < 0) this.readRecord(record);
+      else if (record.value !== null && frame.read(record.value) === null) this.readPart(record, part);
+    }
   }
 
-  private readOne(record: LogRecord, isLast: boolean): void {
+  private readRecord(record: LogRecord): void {
     const { value } = record;
-    if (value === null) {
-      this.keep(record, bad('schema', 'is a tombstone; nothing can be taken back'));
-      return;
-    }
-    if (this.place.format !== 'native') {
-      this.keep(record, this.decodeForeign(record));
-      return;
-    }
+    if (value === null) this.keep(record, bad('schema', 'is a tombstone; nothing can be taken back'));
+    else if (this.place.format !== 'native') this.keep(record, this.decodeForeign(record));
+    else if (isProtobuf(value, record.headers['content-type'])) this.readProtobuf(record, value);
+    else this.readJson(record, value);
+  }
+
+  private readJson(record: LogRecord, value: Uint8Array): void {
     const parsed = parseJson(value);
     const other = 'bad' in parsed ? parsed : readEvent(parsed.ok, row);
     if (other !== null) this.keep(record, other);
-    else this.countRow(record, isLast);
+    else this.countRow(record, -1);
   }
 
-  private countRow(record: LogRecord, isLast: boolean): void {
-    const shape = this.shapeOf(row.model);
-    if (shape === null) {
-      if (isLast) this.keep(record, bad('unknown-model', 'there is no such model'), row.model);
-      else {
-        this.missing.add(row.model);
-        this.later.push(record);
-      }
+  private readProtobuf(record: LogRecord, value: Uint8Array): void {
+    const reason = frame.read(value);
+    if (reason !== null) {
+      this.keep(record, { bad: reason });
       return;
     }
-    const reason = this.counter.count(row, shape);
-    if (reason !== null) this.keep(record, { bad: reason }, row.model);
+    for (let part = 0; part < frame.count; part += 1) this.readPart(record, part);
+  }
+
+  private readPart(record: LogRecord, part: number): void {
+    const kind = frame.kinds[part];
+    if (kind !== INFERENCE) {
+      this.keep(record, kind === LABEL ? decodeLabel(frame, part) : decodeServed(frame, part), undefined, part);
+      return;
+    }
+    const reason = readInference(frame, part, row);
+    if (reason === null) this.countRow(record, part);
+    else this.keep(record, { bad: reason }, undefined, part);
+  }
+
+  private countRow(record: LogRecord, part: number): void {
+    const shape = this.shapeOf(row.model);
+    if (shape !== null) {
+      const reason = this.counter.count(row, shape);
+      if (reason !== null) this.keep(record, { bad: reason }, row.model, part);
+    } else if (this.isLast) this.keep(record, bad('unknown-model', 'there is no such model'), row.model, part);
+    else {
+      this.missing.add(row.model);
+      this.later.push({ record, part });
+    }
   }
 
   private decodeForeign(record: LogRecord): Decoded<TelemetryEvent> {
@@ -78,13 +111,15 @@ export class ChunkReader {
     return this.foreign.decode(record, format, readAs ?? source.topic);
   }
 
-  private keep(record: LogRecord, decoded: Decoded<TelemetryEvent>, model?: string): void {
+  /** Keeps what is no row; a part of a record is kept as a record of its own, which can be fed in again. */
+  private keep(record: LogRecord, decoded: Decoded<TelemetryEvent>, model?: string, part = -1): void {
     const { value, offset } = record;
     const { format, readAs } = this.place;
+    const whole = value ?? NO_BYTES;
     this.entries.push({
       decoded,
-      body: () => value ?? NO_BYTES,
-      bytes: value?.length ?? 0,
+      body: () => (part < 0 ? whole : singleOf(whole, part)),
+      bytes: whole.length,
       offset,
       origin: { format, record, ...(readAs === undefined ? {} : { readAs }) },
       ...(model === undefined ? {} : { model }),

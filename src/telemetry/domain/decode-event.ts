@@ -96,12 +96,7 @@ export function isPlainText(value: unknown, longest = MAX_TEXT): value is string
 
 function readInference(fields: Fields, row: EventRow): void {
   row.clear();
-  row.error = isGiven(fields.error) ? text(fields, 'error') : null;
-  row.prediction = isGiven(fields.prediction) ? finite(fields, 'prediction') : Number.NaN;
-  row.output = isGiven(fields.output) ? output(fields.output, 'output') : null;
-  const isAnswered = isGiven(fields.prediction) || row.output !== null;
-  if (row.error === null && !isAnswered) throw new FieldFault('prediction is missing, and there is no error');
-  if (row.error !== null && isAnswered) throw new FieldFault('prediction and error exclude each other');
+  readAnswer(fields, row);
   row.requestId = text(fields, 'requestId');
   row.model = text(fields, 'model');
   row.version = digest(fields, 'version');
@@ -122,6 +117,15 @@ function readInference(fields: Fields, row: EventRow): void {
 function keepsInput(sample: unknown): boolean {
   if (isGiven(sample) && typeof sample !== 'boolean') throw new FieldFault('sample must be true or false');
   return sample !== false;
+}
+
+function readAnswer(fields: Fields, row: EventRow): void {
+  if (isGiven(fields.error)) row.error = text(fields, 'error');
+  if (isGiven(fields.prediction)) row.prediction = finite(fields, 'prediction');
+  if (isGiven(fields.output)) row.output = output(fields.output, 'output');
+  const isAnswered = isGiven(fields.prediction) || row.output !== null;
+  if (row.error === null && !isAnswered) throw new FieldFault('prediction is missing, and there is no error');
+  if (row.error !== null && isAnswered) throw new FieldFault('prediction and error exclude each other');
 }
 
 function labelEvent(fields: Fields): LabelEvent {

@@ -1,5 +1,5 @@
 /** Largest raw input row: 262,144 numbers fill the largest encoded event in base64. */
-const MAX_INPUT = 262_144;
+export const MAX_INPUT = 262_144;
 
 /**
  * A raw input row: an array of finite numbers, or base64 of little-endian 32-bit floats. Returns the row, null when

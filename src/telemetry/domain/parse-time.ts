@@ -24,19 +24,23 @@ function parseUtc(text: string): number {
   if (!long && text.length !== 20) return -1;
   if (text.charCodeAt(10) !== 84 || text.charCodeAt(text.length - 1) !== 90) return -1;
   const day = dayOf(text);
+  const time = timeOf(text);
+  const fraction = long ? millisecondsOf(text) : 0;
+  return day < 0 || time < 0 || fraction < 0 ? -1 : day + time + fraction;
+}
+
+function timeOf(text: string): number {
   const hour = two(text, 11);
   const minute = two(text, 14);
   const second = two(text, 17);
-  if (day < 0 || !(hour < 24 && minute < 60 && second < 60)) return -1;
   if (text.charCodeAt(13) !== 58 || text.charCodeAt(16) !== 58) return -1;
-  let milliseconds = 0;
-  if (long) {
-    const tenths = two(text, 20);
-    const last = text.charCodeAt(22) - 48;
-    if (text.charCodeAt(19) !== 46 || tenths > 99 || !(last >= 0 && last <= 9)) return -1;
-    milliseconds = tenths * 10 + last;
-  }
-  return day + ((hour * 60 + minute) * 60 + second) * 1000 + milliseconds;
+  return hour < 24 && minute < 60 && second < 60 ? ((hour * 60 + minute) * 60 + second) * 1000 : -1;
+}
+
+function millisecondsOf(text: string): number {
+  const tenths = two(text, 20);
+  const last = text.charCodeAt(22) - 48;
+  return text.charCodeAt(19) === 46 && tenths <= 99 && last >= 0 && last <= 9 ? tenths * 10 + last : -1;
 }
 
 /** Milliseconds of the day's begin; the last day is remembered, because most events are of the same. */

@@ -242,7 +242,7 @@ function sorted(window: Window): object {
   const entries = (record: object): [string, unknown][] => Object.entries(record).sort(([a], [b]) => (a < b ? -1 : 1));
   const moments = entries(window.moments).map(([name, value]) => {
     const { mean, m2, ...exact } = value as Window['moments'][string];
-    return [name, exact, mean.toFixed(9), m2.toFixed(9)];
+    return [name, exact, Number(mean.toFixed(9)) + 0, Number(m2.toFixed(9)) + 0];
   });
   return { ...window, moments, features: entries(window.features), predictions: entries(window.predictions) };
 }

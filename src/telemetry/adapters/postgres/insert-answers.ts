@@ -1,20 +1,19 @@
 import type { Database } from '../../../platform/postgres/index.js';
 import type { AdmittedEvent } from '../../domain/admit.js';
 import { identity } from '../../domain/deduplicate.js';
-import type { Output } from '../../domain/event.js';
 
 const STATEMENT = `
   INSERT INTO telemetry.answer AS known
     (model, request_id, version, arm, at, prediction, confidence, shadow_version, shadow_prediction, window_start, window_seconds,
-     output, shadow_output)
+     has_output)
   SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], $6::float8[], $7::float8[],
-    $8::text[], $9::float8[], $10::timestamptz[], $11::integer[], $12::jsonb[], $13::jsonb[])
+    $8::text[], $9::float8[], $10::timestamptz[], $11::integer[], $12::boolean[])
   ON CONFLICT (model, request_id) DO UPDATE SET
     version = EXCLUDED.version, arm = EXCLUDED.arm, at = EXCLUDED.at, prediction = EXCLUDED.prediction,
     confidence = EXCLUDED.confidence, shadow_version = EXCLUDED.shadow_version,
     shadow_prediction = EXCLUDED.shadow_prediction, window_start = EXCLUDED.window_start,
-    window_seconds = EXCLUDED.window_seconds, output = EXCLUDED.output, shadow_output = EXCLUDED.shadow_output
-  WHERE known.prediction IS NULL AND known.output IS NULL AND EXCLUDED.at > known.at
+    window_seconds = EXCLUDED.window_seconds, has_output = EXCLUDED.has_output
+  WHERE known.prediction IS NULL AND NOT known.has_output AND EXCLUDED.at > known.at
   RETURNING model, request_id`;
 
 /**
@@ -36,13 +35,8 @@ export async function insertAnswers(db: Database, events: readonly AdmittedEvent
     of(({ event }) => event.shadow?.prediction ?? null),
     of(({ windowStart }) => windowStart.toISOString()),
     of(({ windowSeconds }) => windowSeconds),
-    of(({ event }) => jsonOrNull(event.output)),
-    of(({ event }) => jsonOrNull(event.shadow?.output ?? null)),
+    of(({ event }) => event.output !== null),
   ]);
   const names = new Set(fresh.map((row) => identity({ model: row.model, requestId: row.request_id })));
   return events.filter(({ event }) => names.has(identity(event)));
-}
-
-function jsonOrNull(output: Output | null): string | null {
-  return output === null ? null : JSON.stringify(output);
 }

@@ -53,31 +53,23 @@ export class PostgresBatchLedger extends BatchLedger {
     if (!(await advanceOffset(this.db, given))) {
       return { outcome: 'repeated', counted: 0, duplicates: 0, sampled: 0, labels: NO_LABELS, dead: {} };
     }
-    await lockModels(this.db, [
-      ...given.events.map(({ event }) => event.model),
-      ...(given.tally?.models.keys() ?? []),
-      ...given.labels.map(({ model }) => model),
-      ...(given.served ?? []).map(({ model }) => model),
-      ...given.halves.map(({ half }) => half.model),
-      ...(given.expireHalves === true ? given.models.keys() : []),
-    ]);
+    await lockModels(this.db, namesOf(given));
     const halves = await this.halves?.join(given);
     const batch = halves === undefined ? given : withJoined(given, halves);
-    const joined = halves?.events ?? [];
+    const isLog = given.tally !== undefined;
     const tally = given.tally ?? new Tally();
-    if (given.tally !== undefined) this.count(joined, batch.models, tally);
+    if (isLog) this.count(halves?.events ?? [], batch.models, tally);
     const shares = await this.share(given.tally, batch);
-    const kept = given.tally === undefined ? batch.events : batch.events.filter(({ event }) => isInside(event, shares));
+    const kept = isLog ? batch.events.filter(({ event }) => isInside(event, shares)) : batch.events;
     const { first, retries } = deduplicate(kept);
     const fresh = [...(await insertAnswers(this.db, first)), ...(await insertAnswers(this.db, retries))];
-    if (given.tally === undefined) this.count(fresh, batch.models, tally);
+    if (!isLog) this.count(fresh, batch.models, tally);
     await writeTally(this.db, tally);
-    const rest = await this.writeRest(batch, fresh, shares);
     return {
       outcome: 'committed',
       counted: sumOf(tally),
       duplicates: kept.length - fresh.length,
-      ...rest,
+      ...(await this.writeRest(batch, fresh, shares)),
       ...(halves === undefined ? {} : { halves: halves.report }),
       levels: new Map([...shares].map(([model, { level }]) => [model, level])),
     };
@@ -143,6 +135,17 @@ export class PostgresBatchLedger extends BatchLedger {
     await insertDeadLetters(this.db, dead);
     return { sampled, labels, dead: countClasses(dead) };
   }
+}
+
+/** Names of all models that a batch writes to. */
+function namesOf({ events, tally, labels, served, halves, expireHalves, models }: IntakeBatch): string[] {
+  return [
+    ...events.map(({ event }) => event.model),
+    ...(tally?.models.keys() ?? []),
+    ...[...labels, ...(served ?? [])].map(({ model }) => model),
+    ...halves.map(({ half }) => half.model),
+    ...(expireHalves === true ? models.keys() : []),
+  ];
 }
 
 /** The batch with the inferences whose halves have met. */

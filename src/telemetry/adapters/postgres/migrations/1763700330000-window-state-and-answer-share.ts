@@ -2,8 +2,8 @@ import type { MigrationInterface, QueryRunner } from 'typeorm';
 
 /**
  * Windows are stored as one compact value, `state`; rows written before keep their JSON columns until something is added
- * to them. Which share of a model's answers is kept one by one is known to all processes. Answers that are no single
- * number have columns of their own.
+ * to them. Which share of a model's answers is kept one by one is known to all processes. An answer that is no
+ * single number counts as one.
  */
 export class WindowStateAndAnswerShare1763700330000 implements MigrationInterface {
   readonly name = 'WindowStateAndAnswerShare1763700330000';
@@ -16,7 +16,7 @@ export class WindowStateAndAnswerShare1763700330000 implements MigrationInterfac
     await queryRunner.query(`ALTER TABLE telemetry."window" SET (fillfactor = 60)`);
     await queryRunner.query(`CREATE TABLE telemetry.answer_share (
       model text PRIMARY KEY, level integer NOT NULL, slot bigint NOT NULL, seen bigint NOT NULL, past jsonb NOT NULL)`);
-    await queryRunner.query('ALTER TABLE telemetry.answer ADD COLUMN output jsonb, ADD COLUMN shadow_output jsonb');
+    await queryRunner.query('ALTER TABLE telemetry.answer ADD COLUMN has_output boolean NOT NULL DEFAULT false');
   }
 
   async down(): Promise<void> {
