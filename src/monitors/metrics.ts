@@ -104,22 +104,21 @@ export function forgetFindings(model: string): void {
 type Show = (name: string, gauges: Shown, labels: Record<string, string>, value: number) => void;
 
 function showStatement(show: Show, labels: { model: string; monitor: MonitorName }, statement: Statement): void {
-  for (const state of STATES)
-    show('state', findingState as Shown, { ...labels, state }, state === statement.state ? 1 : 0);
+  for (const state of STATES) show('state', findingState, { ...labels, state }, state === statement.state ? 1 : 0);
   const scores = scoresOf(statement);
   for (const { name, score, threshold } of scores) {
-    show('score', ruleScore as Shown, { ...labels, name }, score);
-    show('threshold', ruleThreshold as Shown, { ...labels, name }, threshold);
+    show('score', ruleScore, { ...labels, name }, score);
+    show('threshold', ruleThreshold, { ...labels, name }, threshold);
   }
   if (scores.length > 0) {
     const ratio = Math.max(...scores.map(({ score, threshold }) => (threshold > 0 ? score / threshold : 0)));
-    show('ratio', scoreRatio as Shown, labels, ratio);
+    show('ratio', scoreRatio, labels, ratio);
   }
   for (const { name, value } of statement.evidence) {
     if (value === null || name === 'score' || name === 'threshold') continue;
-    if (name === 'recent_ratio') show('recent', recentRatio as Shown, labels, value);
-    else if (name === 'tolerated_ratio') show('tolerated', toleratedRatio as Shown, labels, value);
-    else show('evidence', evidenceValue as Shown, { ...labels, evidence: name }, value);
+    if (name === 'recent_ratio') show('recent', recentRatio, labels, value);
+    else if (name === 'tolerated_ratio') show('tolerated', toleratedRatio, labels, value);
+    else show('evidence', evidenceValue, { ...labels, evidence: name }, value);
   }
 }
 

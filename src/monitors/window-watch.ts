@@ -74,8 +74,7 @@ export class WindowWatch {
     return {
       statements: new Map<MonitorName, Statement>([
         ...stateOperations(state.operations, recent, model.spec, sizes, now),
-        ['input-drift', stateDrift('input', state.inputs, drift?.inputs ?? null, policy)],
-        ['prediction-drift', stateDrift('prediction', state.predictions, drift?.predictions ?? null, policy)],
+        ...driftStatements(state, drift, policy),
       ]),
       covered: fresh.filter((window) => isCovered(window, policy.minimumCoverage)),
       judged: { coverage: state.operations.coverage, until },
@@ -143,4 +142,11 @@ export class WindowWatch {
     const latest = now.getTime() - this.settings.windowGraceMs;
     return windows.filter((window) => window.start.getTime() + window.seconds * 1000 <= latest);
   }
+}
+
+function driftStatements(state: State, drift: Drift | null, policy: MonitorPolicy): [MonitorName, Statement][] {
+  return [
+    ['input-drift', stateDrift('input', state.inputs, drift?.inputs ?? null, policy)],
+    ['prediction-drift', stateDrift('prediction', state.predictions, drift?.predictions ?? null, policy)],
+  ];
 }

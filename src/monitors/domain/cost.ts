@@ -59,19 +59,11 @@ export function stateCost(
   const falseAlarm = `The expected number of false alarms within n requests is at most n/${every} while they cost no more than the ceiling; arrivals within an hour count as Poisson.`;
   const { cost } = policy;
   const { last } = state;
-  const entry = (name: string, value: number | null): Evidence => ({
-    name,
-    value,
-    samples: last?.requests ?? 0,
-    newestAt: last === null ? null : new Date(last.from + HOUR_MS),
-    series: 1,
-    warnings: [],
-    query: 'requests of the newest whole hour of the champion; sizes from the catalog',
-  });
+  const entry = entryOf(last);
   const evidence = [
     entry('size_bytes', sizes.bytes),
-    entry('size_ratio', sizes.bytes === null || sizes.reference === null ? null : sizes.bytes / sizes.reference),
-    entry('requests_per_hour', last?.requests ?? null),
+    entry('size_ratio', ratio(sizes)),
+    entry('requests_per_hour', last === null ? null : last.requests),
   ];
   if (cost === null)
     return { ...undecided('The document does not say what serving costs (monitors.cost).', falseAlarm), evidence };
@@ -101,4 +93,20 @@ export function stateCost(
     level: null,
     scores: perThousand === null ? [] : [{ name: 'cost-per-thousand', score: perThousand, threshold: ceiling }],
   };
+}
+
+function entryOf(last: CostState['last']): (name: string, value: number | null) => Evidence {
+  return (name, value) => ({
+    name,
+    value,
+    samples: last === null ? 0 : last.requests,
+    newestAt: last === null ? null : new Date(last.from + HOUR_MS),
+    series: 1,
+    warnings: [],
+    query: 'requests of the newest whole hour of the champion; sizes from the catalog',
+  });
+}
+
+function ratio({ bytes, reference }: Sizes): number | null {
+  return bytes === null || reference === null || reference === 0 ? null : bytes / reference;
 }

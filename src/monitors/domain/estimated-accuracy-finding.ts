@@ -58,7 +58,7 @@ export function stateEstimatedAccuracy(state: EstimatedAccuracyState, policy: Mo
 }
 
 function evidenceOf(state: EstimatedAccuracyState, estimate: AccuracyEstimate, allowed: number): Evidence[] {
-  const { calibrator, detector, recent } = state;
+  const { calibrator, detector, limit, recent } = state;
   const newestAt = recent.at(-1)?.at ?? null;
   const warnings =
     estimate.unseen > 0 ? [`${percent(estimate.unseen)} of the answers lie where nothing was labelled`] : [];
@@ -72,19 +72,18 @@ function evidenceOf(state: EstimatedAccuracyState, estimate: AccuracyEstimate, a
     query: 'confidence histograms of the newest windows, calibrated by the labelled answers of this version',
   });
   const band = Z_BAND * estimate.standardError;
-  const rows = calibrator?.rows ?? 0;
+  const rows = labelledRows(state.data);
   return [
     entry('estimated_accuracy_ratio', estimate.value),
     entry('estimated_accuracy_lower_ratio', Math.max(0, estimate.value - band)),
     entry('estimated_accuracy_upper_ratio', Math.min(1, estimate.value + band)),
-    entry('evaluated_accuracy_ratio', state.limit === null ? null : 1 - state.limit.estimate, state.limit?.samples),
-    entry(TOLERATED_RATE, allowed, state.limit?.samples),
+    ...(limit === null ? [] : [entry('evaluated_accuracy_ratio', 1 - limit.estimate, limit.samples)]),
+    entry(TOLERATED_RATE, allowed),
     entry('unseen_ratio', estimate.unseen),
     entry('calibration_error_before_ratio', calibrator?.errorBefore, rows),
     entry('calibration_error_after_ratio', calibrator?.errorAfter, rows),
     entry('calibration_rows', rows, rows),
-    entry('score', detector === null ? null : groupedMeanScore(detector)),
-    entry('threshold', detector?.threshold),
+    ...(detector === null ? [] : [entry('score', groupedMeanScore(detector)), entry('threshold', detector.threshold)]),
   ];
 }
 

@@ -44,7 +44,7 @@ function words(text: string): string[] {
 }
 
 function pieces(word: string, vocabulary: Vocabulary): number[] {
-  const letters = [...word];
+  const letters = Array.from(word);
   const unknown = vocabulary.get(SPECIAL.unknown)!;
   if (letters.length > LONGEST_WORD) return [unknown];
   const found: number[] = [];

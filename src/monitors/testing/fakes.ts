@@ -240,7 +240,7 @@ export class FakeEncoder extends Encoder {
     const { failure } = this;
     if (failure !== null) throw new EncodingFailed(failure);
     return texts.map((text) => ({
-      tokens: [...text].map((letter) => {
+      tokens: Array.from(text, (letter) => {
         const embedding = new Float32Array(32);
         embedding[letter.charCodeAt(0) % 32] = 1;
         return embedding;
