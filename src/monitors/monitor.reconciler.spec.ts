@@ -8,7 +8,6 @@ import {
   FakeVersionCatalog,
   someDigest,
   someSpec,
-  someVersion,
 } from '../models/testing/index.js';
 import { ScoringFailed } from '../serving/index.js';
 import { EstimateWatch } from './estimate-watch.js';
