@@ -34,6 +34,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { ROOT } from '../setup/places.mjs';
 import { SetupProblem } from '../setup/program.mjs';
 import { createTopics, isReady } from './admin.mjs';
+import { diesWithParent } from './dies-with-parent.mjs';
 import { ARCHIVE, ensureKafka } from './distribution.mjs';
 import { freePorts, requireFree } from './ports.mjs';
 import { propertiesText, serverProperties } from './properties.mjs';
@@ -181,13 +182,6 @@ function launch({ classPath, home, heapMb = 192, fullJit = false, archive = 'use
   const child = spawn(command, [...prefix, ...args], { cwd: home, stdio: ['ignore', log, log] });
   closeSync(log);
   return child;
-}
-
-/** Linux ends the broker when its starter is gone, however that one ended. */
-function diesWithParent(program) {
-  const wrapper = ['--pdeathsig', 'KILL'];
-  const works = process.platform === 'linux' && spawnSync('setpriv', [...wrapper, 'true']).status === 0;
-  return works ? ['setpriv', [...wrapper, program]] : [program, []];
 }
 
 function clientSecurity(security) {

@@ -30,5 +30,11 @@ export const databaseSettings = settingsGroup(
       ),
     folder: z.string().default('.ratchet/postgres').describe('Where the embedded PostgreSQL keeps its data.'),
     poolSize: z.coerce.number().int().min(4).default(12).describe('Connections of this process.'),
+    idleTransactionMs: z.coerce
+      .number()
+      .int()
+      .min(1000)
+      .default(10_000)
+      .describe('A process that is stopped within a transaction keeps its locks so long; then others go on.'),
   }),
 );

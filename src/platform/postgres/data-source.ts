@@ -6,8 +6,16 @@ import { platformPersistence } from './platform-persistence.js';
 /** Any constant will do, as long as every process of an installation uses the same. */
 const MIGRATION_LOCK = 7_210_453;
 
-/** A data source over the platform's and the given stages' tables; not connected yet. */
-export function createDataSource(url: string, persistence: readonly Persistence[], poolSize = 12): DataSource {
+/**
+ * A data source over the platform's and the given stages' tables; not connected yet. A process that is stopped, or cut off,
+ * within a transaction keeps its locks only for `idleTransactionMs`: then the server ends its session, and others go on.
+ */
+export function createDataSource(
+  url: string,
+  persistence: readonly Persistence[],
+  poolSize = 12,
+  idleTransactionMs = 10_000,
+): DataSource {
   const all = [platformPersistence, ...persistence];
   return new DataSource({
     type: 'postgres',
@@ -20,7 +28,11 @@ export function createDataSource(url: string, persistence: readonly Persistence[
     namingStrategy: new SnakeCaseNaming(),
     synchronize: false,
     logging: false,
-    extra: { statement_timeout: 30_000, application_name: 'ratchet' },
+    extra: {
+      statement_timeout: 30_000,
+      idle_in_transaction_session_timeout: idleTransactionMs,
+      application_name: 'ratchet',
+    },
   });
 }
 
