@@ -19,6 +19,8 @@ def rows(fresh: int, older: int) -> Rows:
         prediction=np.zeros(count),
         label=np.zeros(count),
         replay=np.arange(count) >= fresh,
+        weight=np.ones(count),
+        digest="sha256:" + "0" * 64,
     )
 
 

@@ -62,11 +62,11 @@ export class CandidateReconciler implements Reconciler {
     const { samples, clock } = this.ports;
     const since = new Date(clock.now().getTime() - model.spec.telemetry.sampleSeconds * 1000);
     try {
-      const { holdout } = await samples.snapshot(candidate.model, { since, replay: 0 });
-      if (holdout.rows >= MINIMUM_ROWS) return { kind: 'holdout', digest: holdout.digest };
-      // More traffic brings more: a candidate is not to be refused, nor its remedy used up, for want of patience.
-      return { kind: 'no-holdout', reason: `there are ${holdout.rows} held-out rows, ${MINIMUM_ROWS} are required` };
+      // Nothing is frozen before there are enough rows: this is asked again and again while they come.
+      const { holdout } = await samples.snapshot(candidate.model, { since, replay: 0, minimumHoldout: MINIMUM_ROWS });
+      return { kind: 'holdout', digest: holdout.digest };
     } catch (error) {
+      // More traffic brings more: a candidate is not to be refused, nor its remedy used up, for want of patience.
       if (!(error instanceof RatchetError) || error.code !== 'unprocessable') throw error;
       return { kind: 'no-holdout', reason: error.message };
     }

@@ -71,6 +71,7 @@ export class JobCollector {
       reference,
       recipe: job.spec.recipe,
       snapshot: running.snapshot.train.digest,
+      data: { train: running.snapshot.train, holdout: running.snapshot.holdout },
       job: job.id,
     });
     if (digest !== artifact.digest)

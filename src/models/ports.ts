@@ -1,6 +1,6 @@
 import type { Digest } from '../kernel/index.js';
 import type { Model, ModelSpec } from './domain/model.js';
-import type { ChampionPeriod, QualityProfile, Version } from './domain/version.js';
+import type { ChampionPeriod, QualityProfile, Version, VersionData } from './domain/version.js';
 
 /** Models by name. */
 export abstract class ModelStore {
@@ -77,6 +77,7 @@ export interface RegistrationRequest {
   readonly reference: Digest | null;
   readonly recipe: string | null;
   readonly snapshot: Digest | null;
+  readonly data?: VersionData;
   readonly job: string | null;
 }
 

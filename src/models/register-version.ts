@@ -28,7 +28,7 @@ export class CheckedVersionRegistration extends VersionRegistration {
     const { spec } = await this.models.require(request.model);
     await this.admit(() => this.admission.check(request.path, spec));
     const { digest, sizeBytes } = await this.artifacts.putFile(request.path);
-    const { model, kind, parent, recipe, snapshot, job } = request;
+    const { model, kind, parent, recipe, snapshot, data, job } = request;
     const reference = await this.referenceOf(request, digest);
     return this.unitOfWork.run(async () => {
       const known = await this.versions.find(model, digest);
@@ -41,6 +41,7 @@ export class CheckedVersionRegistration extends VersionRegistration {
         reference,
         recipe,
         snapshot,
+        ...(data === undefined ? {} : { data }),
         job,
         sizeBytes,
         createdAt: this.clock.now(),

@@ -54,6 +54,7 @@ export function failedFrom(status: Pending | Running, reason: string, endedAt: D
   return {
     phase: 'Failed',
     attempt: status.attempt,
+    snapshot: status.snapshot,
     finishedAt: now,
     runnerSeconds: spentUntil(status, endedAt),
     failures: [...status.failures, reason],
@@ -65,6 +66,7 @@ export function cancelledFrom(status: Pending | Running, reason: string, now: Da
   return {
     phase: 'Cancelled',
     attempt: status.attempt,
+    snapshot: status.snapshot,
     finishedAt: now,
     runnerSeconds: spentUntil(status, now),
     reason,

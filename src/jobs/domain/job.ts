@@ -80,6 +80,8 @@ export type JobStatus =
   | {
       readonly phase: 'Failed';
       readonly attempt: JobAttempt;
+      /** What its attempts read; null when none was launched. */
+      readonly snapshot: Snapshot | null;
       readonly finishedAt: Date;
       readonly runnerSeconds: number;
       readonly failures: readonly string[];
@@ -87,6 +89,7 @@ export type JobStatus =
   | {
       readonly phase: 'Cancelled';
       readonly attempt: JobAttempt;
+      readonly snapshot: Snapshot | null;
       readonly finishedAt: Date;
       readonly runnerSeconds: number;
       readonly reason: string;

@@ -44,6 +44,9 @@ describe('harvest', () => {
     ["another job's report", { job: 'other-t1-job' }, 'broken', 'the report is of other-t1-job'],
     ["another attempt's report", { attempt: 'digits-t1-job-a2' }, 'broken', 'digits-t1-job-a2'],
     ['other data', { data: { ...reportOf().data, digest: digestOf('f') } }, 'broken', 'other data'],
+    ['other bytes', { read: { ...reportOf().read, train: digestOf('f') } }, 'broken', 'other data'],
+    ['another reference', { read: { ...reportOf().read, reference: digestOf('f') } }, 'broken', 'other models'],
+    ['another champion', { read: { ...reportOf().read, champion: digestOf('f') } }, 'broken', 'other models'],
     ['a promise without a file', { artifacts: [reference] }, 'broken', 'promises a candidate'],
     [
       'two new references',

@@ -19,6 +19,8 @@ export type RunnerReport = {
   readonly outcome: 'candidate' | 'no-candidate';
   readonly reasons: readonly string[];
   readonly artifacts: readonly ReportedArtifact[];
+  /** Digests of the bytes that were really read; the champion's is null when the reference serves itself. */
+  readonly read: { readonly reference: Digest; readonly champion: Digest | null; readonly train: Digest };
   /** How many rows were asked for and how many were really used. */
   readonly data: {
     readonly digest: Digest;
@@ -78,7 +80,13 @@ export function harvest(report: RunnerReport, asked: Asked): Harvest {
 function contradictionIn(report: RunnerReport, asked: Asked): string | null {
   if (report.job !== asked.job || report.attempt !== asked.attempt)
     return `the report is of ${report.job}/${report.attempt}`;
-  if (report.data.digest !== asked.train) return 'the report is about other data than the job gave';
+  if (report.data.digest !== asked.train || report.read.train !== asked.train) {
+    return 'the report is about other data than the job gave';
+  }
+  const { reference, champion } = report.read;
+  if (reference !== asked.reference || (champion ?? asked.reference) !== asked.champion) {
+    return 'the report is about other models than the job gave';
+  }
   const references = report.artifacts.filter((artifact) => artifact.kind === 'reference');
   if (references.length > 1) return `the report names ${references.length} new references`;
   const ancestors = new Set([asked.reference, asked.champion, ...references.map((artifact) => artifact.digest)]);

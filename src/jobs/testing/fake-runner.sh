@@ -5,6 +5,7 @@ out=$6
 behaviour=$(sed -n 's/.*"behaviour": *"\([a-z-]*\)".*/\1/p' "$job")
 train=$(sed -n '/"train"/,/}/s/.*"digest": *"\([a-z0-9:]*\)".*/\1/p' "$job")
 parent=$(sed -n '/"reference"/,/}/s/.*"digest": *"\([a-z0-9:]*\)".*/\1/p' "$job" | head -n 1)
+champion=$(sed -n '/"champion"/,/}/s/.*"digest": *\("[a-z0-9:]*"\).*/\1/p' "$job" | head -n 1)
 name=$(sed -n 's/.*"job": *"\([A-Za-z0-9._-]*\)".*/\1/p' "$job")
 attempt=$(sed -n 's/.*"attempt": *"\([A-Za-z0-9._-]*\)".*/\1/p' "$job")
 
@@ -21,6 +22,7 @@ report() {
   cat > "$out/report.tmp" <<JSON
 {"schema":"ratchet.dev/report/v1","job":"$name","attempt":"$attempt","outcome":"${4:-candidate}","reasons":$reasons,
 "artifacts":$artifacts,
+"read":{"reference":"$parent","champion":$champion,"train":"$train"},
 "data":{"digest":"$train","requested":10,"used":10,"labelled":5,"replay":0},"figures":{"agreement":0.99},
 "steps":[],"versions":{"fake":"1"},"seed":7,"command":"fake","wallSeconds":0.1,"peakRssBytes":1000}
 JSON

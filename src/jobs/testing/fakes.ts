@@ -7,7 +7,7 @@ import {
   type Version,
   VersionRegistration,
 } from '../../models/index.js';
-import { SampleStore, type Snapshot } from '../../telemetry/index.js';
+import { NotEnoughSamples, SampleStore, type Snapshot, type SnapshotOptions } from '../../telemetry/index.js';
 import {
   type Trigger,
   type TriggerDecision,
@@ -134,9 +134,13 @@ export class FakeSampleStore extends SampleStore {
   async count() {
     return { rows: 0, labelled: 0 };
   }
-  async snapshot(_model: string, options: { since: Date; replay: number }) {
+  async snapshot(model: string, { minimumHoldout = 0, ...options }: SnapshotOptions) {
     this.asked.push(options);
     if (this.result instanceof Error) throw this.result;
+    const { rows } = this.result.holdout;
+    if (rows < minimumHoldout) {
+      throw new NotEnoughSamples(model, options.since, rows, { holdout: rows, minimumHoldout });
+    }
     return this.result;
   }
 }

@@ -86,6 +86,7 @@ export function reportOf(over: Partial<RunnerReport> = {}): RunnerReport {
     artifacts: [
       { file: 'candidate.onnx', digest: digestOf('b'), kind: 'compressed', parent: digestOf('a'), sizeBytes: 10 },
     ],
+    read: { reference: digestOf('a'), champion: null, train: SNAPSHOT.train.digest },
     data: { digest: SNAPSHOT.train.digest, requested: 100, used: 100, labelled: 40, replay: 0 },
     figures: {},
     steps: [],

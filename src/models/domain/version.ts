@@ -13,9 +13,17 @@ export interface Version {
   readonly recipe: string | null;
   /** Digest of the data snapshot its job read. */
   readonly snapshot: Digest | null;
+  /** The frozen samples that its job read and that it is to be judged on; absent for versions that no job made. */
+  readonly data?: VersionData;
   readonly job: string | null;
   readonly sizeBytes: number;
   readonly createdAt: Date;
+}
+
+/** Digests and sizes of the two files of a snapshot. */
+export interface VersionData {
+  readonly train: { readonly digest: Digest; readonly rows: number; readonly labelled: number };
+  readonly holdout: { readonly digest: Digest; readonly rows: number; readonly labelled: number };
 }
 
 /** What is known of a champion's quality at the moment it was promoted; the monitors' null hypothesis. */

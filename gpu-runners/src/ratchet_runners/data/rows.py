@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pyarrow import ipc
 
-from ratchet_runners.data.digest import digest_of
+from ratchet_runners.data.digest import digest_of_bytes
 from ratchet_runners.documents.job import DataFile, ModelContract
 from ratchet_runners.faults import DataUnusable
 
@@ -37,6 +37,10 @@ class Rows:
     label: Doubles
     #: Older data that a job gets so that nothing is forgotten.
     replay: Mask
+    #: Requests that each row stands for: one divided by the chance that it had to be kept.
+    weight: Doubles
+    #: sha256 of the bytes that the rows were read from.
+    digest: str
 
     def __len__(self) -> int:
         return len(self.request_id)
@@ -53,6 +57,8 @@ class Rows:
             self.prediction[indices],
             self.label[indices],
             self.replay[indices],
+            self.weight[indices],
+            self.digest,
         )
 
 
@@ -62,23 +68,25 @@ def read_rows(path: Path, expected: DataFile, contract: ModelContract) -> tuple[
     @throws DataUnusable
     """
     try:
-        digest = digest_of(path)
+        content = path.read_bytes()
     except OSError as error:
         raise DataUnusable(f"The data file {path} cannot be read: {error.strerror}") from error
+    # The very bytes that are parsed: a file that changes meanwhile cannot slip in.
+    digest = digest_of_bytes(content)
     if digest != expected.digest:
         raise DataUnusable(
             f"The data file {path} is not the one that was asked for", [f"{digest} != {expected.digest}"]
         )
-    table = _table(path)
+    table = _table(content, path)
     faults = _column_faults(table, contract.input.width)
     if faults:
         raise DataUnusable(f"The data file {path} does not fit the model", faults)
-    rows = _rows(table, contract)
+    rows = _rows(table, contract, digest)
     return _usable(rows, contract, expected.rows)
 
 
-def _table(path: Path) -> Any:
-    source = pa.memory_map(str(path))
+def _table(content: bytes, path: Path) -> Any:
+    source = pa.BufferReader(content)
     try:
         return ipc.open_file(source).read_all()
     except pa.ArrowInvalid:
@@ -106,7 +114,7 @@ def _column_faults(table: Any, width: int) -> list[str]:
     return faults
 
 
-def _rows(table: Any, contract: ModelContract) -> Rows:
+def _rows(table: Any, contract: ModelContract, digest: str) -> Rows:
     column = table.column("input").combine_chunks()
     if isinstance(column, pa.ChunkedArray):
         column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
@@ -121,6 +129,8 @@ def _rows(table: Any, contract: ModelContract) -> Rows:
         prediction=_doubles(table, "prediction"),
         label=_doubles(table, "label"),
         replay=np.array([str(name or "").startswith("replay") for name in stratum], dtype=np.bool_),
+        weight=_doubles(table, "weight") if "weight" in table.column_names else np.ones(len(table)),
+        digest=digest,
     )
 
 
@@ -153,7 +163,5 @@ def _usable(rows: Rows, contract: ModelContract, requested: int) -> tuple[Rows, 
         wrong = rows.labelled & ((label < 0) | (label >= task.classes) | (label != np.floor(np.nan_to_num(label))))
         if wrong.any():
             notes.append(f"{int(wrong.sum())} labels were dropped: they name no class of the model")
-            rows = Rows(
-                rows.request_id, rows.at, rows.input, rows.prediction, np.where(wrong, np.nan, label), rows.replay
-            )
+            rows = replace(rows, label=np.where(wrong, np.nan, label))
     return rows, notes

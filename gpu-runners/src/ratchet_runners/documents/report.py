@@ -21,6 +21,15 @@ class ReportedArtifact(Document):
     size_bytes: int = Field(ge=0)
 
 
+class ReportedInputs(Document):
+    """Digests of the bytes that were really read, verified before anything was made of them."""
+
+    reference: Digest
+    #: null when the reference serves itself and was read once.
+    champion: Digest | None
+    train: Digest
+
+
 class ReportedData(Document):
     """How many rows were asked for and how many were really used, because a silent difference spoils calibrations."""
 
@@ -50,6 +59,7 @@ class Report(Document):
     #: Why there is no candidate; or what a reader of a candidate should know.
     reasons: tuple[str, ...]
     artifacts: tuple[ReportedArtifact, ...]
+    read: ReportedInputs
     data: ReportedData
     #: Measured on rows that no step trained or calibrated on; null where there were no labels.
     figures: dict[str, float | None]

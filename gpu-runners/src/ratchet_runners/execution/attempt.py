@@ -17,7 +17,7 @@ from ratchet_runners.data.digest import digest_of_bytes
 from ratchet_runners.data.rows import read_rows
 from ratchet_runners.data.split import split_rows
 from ratchet_runners.documents.job import Job
-from ratchet_runners.documents.report import Report, ReportedArtifact, ReportedData
+from ratchet_runners.documents.report import Report, ReportedArtifact, ReportedData, ReportedInputs
 from ratchet_runners.execution.limits import peak_rss_bytes
 from ratchet_runners.execution.output import Output
 from ratchet_runners.execution.progress import Progress
@@ -60,8 +60,14 @@ def run_attempt(job: Job, job_path: Path, output: Output, progress: Progress, st
         outcome="candidate" if made.candidate is not None else "no-candidate",
         reasons=(*made.reasons, *notes),
         artifacts=artifacts,
+        # Each of them was compared with the bytes that were parsed; a file that differs ends the attempt.
+        read=ReportedInputs(
+            reference=job.artifacts.reference.digest,
+            champion=champion.digest if champion and "champion" in models else None,
+            train=rows.digest,
+        ),
         data=ReportedData(
-            digest=job.data.train.digest,
+            digest=rows.digest,
             requested=job.data.train.rows,
             used=len(rows),
             labelled=int(rows.labelled.sum()),

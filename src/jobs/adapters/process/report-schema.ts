@@ -29,6 +29,7 @@ export const reportSchema = z.strictObject({
       }),
     )
     .max(64),
+  read: z.strictObject({ reference: digest, champion: digest.nullable(), train: digest }),
   data: z.strictObject({ digest, requested: count, used: count, labelled: count, replay: count }),
   figures,
   steps: z.array(

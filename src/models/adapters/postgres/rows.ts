@@ -13,6 +13,7 @@ export class VersionRow {
   @Column('text') reference!: string;
   @Column('text', { nullable: true }) recipe!: string | null;
   @Column('text', { nullable: true }) snapshot!: string | null;
+  @Column('jsonb', { nullable: true }) data!: object | null;
   @Column('text', { nullable: true }) job!: string | null;
   @Column('bigint') sizeBytes!: string;
   @Column('timestamptz') createdAt!: Date;

@@ -2,7 +2,7 @@ import { Injectable } from '@nestjs/common';
 import { type Digest, FactBus } from '../../../kernel/index.js';
 import { Database } from '../../../platform/postgres/index.js';
 import { VersionRegistered } from '../../domain/facts.js';
-import type { Version } from '../../domain/version.js';
+import type { Version, VersionData } from '../../domain/version.js';
 import { versionsRegistered } from '../../metrics.js';
 import { VersionCatalog } from '../../ports.js';
 
@@ -14,6 +14,7 @@ interface Row {
   readonly reference: Digest;
   readonly recipe: string | null;
   readonly snapshot: Digest | null;
+  readonly data: VersionData | null;
   readonly job: string | null;
   readonly size_bytes: string;
   readonly created_at: Date;
@@ -30,11 +31,11 @@ export class PostgresVersionCatalog extends VersionCatalog {
 
   override async register(version: Version): Promise<void> {
     await this.db.run(async () => {
-      const { model, digest, kind, parent, reference, recipe, snapshot, job, sizeBytes, createdAt } = version;
+      const { model, digest, kind, parent, reference, recipe, snapshot, data, job, sizeBytes, createdAt } = version;
       const inserted = await this.db.query(
-        `INSERT INTO models.version (model, digest, kind, parent, reference, recipe, snapshot, job, size_bytes, created_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) ON CONFLICT (model, digest) DO NOTHING RETURNING digest`,
-        [model, digest, kind, parent, reference, recipe, snapshot, job, sizeBytes, createdAt],
+        `INSERT INTO models.version (model, digest, kind, parent, reference, recipe, snapshot, data, job, size_bytes, created_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) ON CONFLICT (model, digest) DO NOTHING RETURNING digest`,
+        [model, digest, kind, parent, reference, recipe, snapshot, data ?? null, job, sizeBytes, createdAt],
       );
       if (inserted.length === 0) return;
       await this.facts.publish(VersionRegistered, { model, digest });
@@ -59,6 +60,6 @@ export class PostgresVersionCatalog extends VersionCatalog {
   }
 }
 
-function toVersion({ size_bytes, created_at, ...rest }: Row): Version {
-  return { ...rest, sizeBytes: Number(size_bytes), createdAt: created_at };
+function toVersion({ size_bytes, created_at, data, ...rest }: Row): Version {
+  return { ...rest, ...(data === null ? {} : { data }), sizeBytes: Number(size_bytes), createdAt: created_at };
 }

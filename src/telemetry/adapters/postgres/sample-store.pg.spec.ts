@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createHash } from 'node:crypto';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -170,6 +170,17 @@ describe('PostgresSampleStore', () => {
 
   it('says so when there is nothing to train on', async () => {
     await expect(samples.snapshot('toy', { since: T0, replay: 0 })).rejects.toBeInstanceOf(NotEnoughSamples);
+  });
+
+  it('writes no file while there are too few held-out rows, however often it is asked', async () => {
+    await commit(Array.from({ length: 50 }, (_, i) => admitted(anEvent(i))));
+    const files = readdirSync(folder).length;
+    const held = Array.from({ length: 50 }, (_, i) => `r${i}`).filter(isHoldout).length;
+    const ask = (minimumHoldout: number) => samples.snapshot('toy', { since: T0, replay: 0, minimumHoldout });
+    await expect(ask(held + 1)).rejects.toThrow(`of which ${held} held out (${held + 1} are required)`);
+    await expect(ask(held + 1)).rejects.toBeInstanceOf(NotEnoughSamples);
+    expect(readdirSync(folder)).toHaveLength(files);
+    expect((await ask(held)).holdout.rows).toBe(held);
   });
 });
 
