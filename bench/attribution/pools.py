@@ -1,7 +1,7 @@
 """Scores pools of rows by a reference and its eight-bit version, once, for the simulation of attribution.
 
 Trains the references of examples/ where they are not given, quantizes them with the runner's own recipe on clean training
-rows, corrupts rows that neither has seen, scores them by ONNX Runtime, and leaves `fixtures/<model>.json` beside this file.
+rows, corrupts rows that neither has seen, scores them by ONNX Runtime, and leaves `test/fixtures/attribution/<model>.json`.
 Every random choice has a fixed seed.
 """
 
@@ -24,8 +24,8 @@ import onnxruntime as ort
 import pyarrow as pa
 from pyarrow import ipc
 
-HERE = Path(__file__).resolve().parent
-ROOT = HERE.parents[1]
+ROOT = Path(__file__).resolve().parents[2]
+POOLS = ROOT / "test/fixtures/attribution"
 CALIBRATION_ROWS = 600
 ROWS = 2_000
 
@@ -36,8 +36,8 @@ def main() -> None:
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         for pool in (breast_cancer(Path(folder)), digits(Path(folder), options.digits)):
-            (HERE / "fixtures").mkdir(exist_ok=True)
-            (HERE / "fixtures" / f"{pool['model']}.json").write_text(json.dumps(pool, indent=1) + "\n")
+            POOLS.mkdir(parents=True, exist_ok=True)
+            (POOLS / f"{pool['model']}.json").write_text(json.dumps(pool, indent=1) + "\n")
 
 
 def digits(folder: Path, trained: Path | None) -> dict[str, Any]:

@@ -5,7 +5,13 @@ import { binOf, quantileEdges } from '../../src/telemetry/domain/feature-profile
 
 /** How traffic can look; `pools.py` says what each is for each model. */
 export const CONDITIONS = [
-  ...(['clean', 'harmless', 'damage-strong', 'damage-mild', 'world-strong', 'world-mild', 'world-and-damage'] as const),
+  'clean',
+  'harmless',
+  'damage-strong',
+  'damage-mild',
+  'world-strong',
+  'world-mild',
+  'world-and-damage',
 ] as const;
 export type Condition = (typeof CONDITIONS)[number];
 
@@ -33,6 +39,14 @@ export interface Pool {
   /** Inner edges of each feature's bins, fixed by clean rows as telemetry does. */
   readonly edges: readonly (readonly number[])[];
   readonly conditions: Readonly<Record<Condition, Scored>>;
+  /** Shares of right answers and of agreement, as they were measured. */
+  readonly measured: Readonly<Record<Condition, Measured>>;
+}
+
+interface Measured {
+  readonly accuracy: number;
+  readonly referenceAccuracy: number;
+  readonly agreement: number;
 }
 
 interface File {
@@ -43,7 +57,10 @@ interface File {
   readonly rows: number;
   readonly features: readonly string[];
   readonly conditions: Readonly<
-    Record<Condition, Readonly<Record<'labels' | 'champion' | 'reference' | 'confidence' | 'features', string>>>
+    Record<
+      Condition,
+      Readonly<Record<'labels' | 'champion' | 'reference' | 'confidence' | 'features', string>> & Measured
+    >
   >;
 }
 
@@ -51,7 +68,7 @@ const PROFILE_ROWS = 300;
 
 /** Reads what `pools.py` left. */
 export function readPool(model: SimulatedModel): Pool {
-  const path = join(import.meta.dirname, 'fixtures', `${model}.json`);
+  const path = join(import.meta.dirname, '../fixtures/attribution', `${model}.json`);
   const file = JSON.parse(readFileSync(path, 'utf8')) as File;
   const width = file.features.length;
   const values = (condition: Condition): readonly number[] => halves(file.conditions[condition].features);
@@ -71,7 +88,7 @@ export function readPool(model: SimulatedModel): Pool {
   };
   const conditions = Object.fromEntries(CONDITIONS.map((name) => [name, scored(name)])) as Record<Condition, Scored>;
   const { classes, reference, champion, rows, features } = file;
-  return { model, classes, reference, champion, rows, features, edges, conditions };
+  return { model, classes, reference, champion, rows, features, edges, conditions, measured: file.conditions };
 }
 
 function digits(text: string): Uint8Array {
