@@ -131,7 +131,7 @@ export default {
       spec,
     ),
     only('pg', '/adapters/postgres/', '^src/platform/postgres/', '^src/app/', '^test/', spec),
-    only('kafkajs', '/adapters/kafka/', '^src/platform/kafka/'),
+    only('kafkajs', '/adapters/kafka/', '^src/platform/kafka/', '^test/'),
     only('@kubernetes/client-node', '/adapters/kubernetes/', '^src/platform/kubernetes/'),
     only('onnxruntime-node', '/adapters/onnx[^/]*/', '^(test|demo)/', spec),
     ...PIPELINE.slice(0, -1).map((name, i) =>
