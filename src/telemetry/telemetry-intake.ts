@@ -164,8 +164,8 @@ export class TelemetryIntake extends AnswerSink {
   private async build(entries: readonly IntakeEntry[], claim: { epoch: number; next: number }): Promise<IntakeBatch> {
     const models = await this.views.of(modelsOf(entries));
     const place = { source: this.source, epoch: claim.epoch, from: claim.next };
-    const batch = buildBatch(entries, place, models, this.clock.now());
-    return { ...batch, samples: this.gate.choose(batch.events, models, batch.at) };
+    const batch = buildBatch(entries, place, models, this.clock.now(), this.views.redacting());
+    return { ...batch, ...this.gate.choose(batch.events, models, batch.at) };
   }
 
   private settle(batch: IntakeBatch): void {
