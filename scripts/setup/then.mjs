@@ -12,6 +12,15 @@ export const COMMANDS = {
   start: { what: 'the program in one process', program: 'dist/main.js' },
   cli: { what: 'the command line client', program: 'dist/cli/main.js', needsPython: false },
   'dev:kafka': { what: 'a real Kafka broker for development', program: 'scripts/kafka/dev.mjs', needsPython: false },
+  'bench:detectors': {
+    what: "our change detectors beside River's",
+    program: 'bench/detectors/main.mjs',
+    needsPython: false,
+  },
+  'bench:attribution': {
+    what: 'how often attribution is right, into docs/attribution.md',
+    program: 'bench/attribution/main.mjs',
+  },
   test: { what: 'every test, or the part that ARGUMENTS name', program: 'scripts/test.mjs' },
   check: { what: 'format, lint, types, import rules, drift', program: 'scripts/check.mjs' },
 };
