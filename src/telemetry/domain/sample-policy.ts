@@ -5,8 +5,15 @@ import { stableHash } from './stable-hash.js';
 const PRIORITY_BASIS = 0x5bd1e995;
 /** Parts that the age of a sample is cut into; each has reservoirs of its own. */
 const PERIODS = 8;
-/** What a kept row costs beside its input: the other columns and the indexes on them (measured: 420 to 480 bytes). */
-export const ROW_OVERHEAD_BYTES = 500;
+/** What a kept row costs in the database beside its input (measured: 590 bytes with 36 characters of id, indexes included). */
+const ROW_OVERHEAD_BYTES = 600;
+/** What a byte of an input costs: longer rows are stored in pieces that do not fill their pages (measured: 1.32). */
+const BYTES_STORED = 4 / 3;
+
+/** Estimate of what one kept row occupies, tables and indexes together. */
+export function sampleRowBytes(inputLength: number): number {
+  return Math.ceil(inputLength * 4 * BYTES_STORED) + ROW_OVERHEAD_BYTES;
+}
 
 /**
  * A number in (0, 1) that follows from the request's id alone: uniform, and without regard to what was asked or answered.
@@ -50,7 +57,7 @@ export function sampleBounds(view: {
   readonly sampleBytes: number;
   readonly inputLength: number;
 }): { readonly rows: number; readonly reserved: number } {
-  const rows = Math.min(view.sampleRows, Math.floor(view.sampleBytes / (view.inputLength * 4 + ROW_OVERHEAD_BYTES)));
+  const rows = Math.min(view.sampleRows, Math.floor(view.sampleBytes / sampleRowBytes(view.inputLength)));
   return { rows, reserved: Math.floor(rows * RESERVED_SHARE) };
 }
 

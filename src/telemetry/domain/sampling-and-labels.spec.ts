@@ -68,7 +68,7 @@ describe('chooseSamples', () => {
 describe('sampleBounds', () => {
   it.each([
     ['rows', { sampleRows: 300, sampleBytes: 1e9, inputLength: 4 }, { rows: 300, reserved: 100 }],
-    ['bytes', { sampleRows: 300, sampleBytes: 150 * 900, inputLength: 100 }, { rows: 150, reserved: 50 }],
+    ['bytes', { sampleRows: 300, sampleBytes: 150 * 1000, inputLength: 75 }, { rows: 150, reserved: 50 }],
     ['one row', { sampleRows: 1, sampleBytes: 1e9, inputLength: 4 }, { rows: 1, reserved: 0 }],
     ['not even one row', { sampleRows: 9, sampleBytes: 1024, inputLength: 1000 }, { rows: 0, reserved: 0 }],
   ])('is what fits, by %s', (_, view, bounds) => {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/glo
 import type { ArtifactStore } from '../../../models/index.js';
 import { openTestDatabase, type TestDatabase } from '../../../platform/postgres/testing/index.js';
 import { type AdmittedEvent, viewOf } from '../../domain/admit.js';
-import { ROW_OVERHEAD_BYTES, sampleBounds, samplePriority } from '../../domain/sample-policy.js';
+import { sampleBounds, samplePriority, sampleRowBytes } from '../../domain/sample-policy.js';
 import { isHoldout } from '../../domain/stable-hash.js';
 import { telemetryPersistence } from '../../persistence.js';
 import { aModel, admitted, anEvent, digestOf, FakeModelStore, T0 } from '../../testing/index.js';
@@ -63,7 +63,7 @@ describe('the sample', () => {
     const rows = await kept();
     expect(rows.length).toBeGreaterThan(250);
     expect(rows.filter((row) => !row.uniform && !inReservoir(row))).toEqual([]);
-    const small = viewOf(aModel('toy', { sampleRows: 300, sampleBytes: 50 * (16 + ROW_OVERHEAD_BYTES) }));
+    const small = viewOf(aModel('toy', { sampleRows: 300, sampleBytes: 50 * sampleRowBytes(4) }));
     await write(traffic(5000, 400), 1, small);
     expect((await kept()).length).toBeLessThanOrEqual(50);
   });
