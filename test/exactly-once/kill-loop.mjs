@@ -56,10 +56,16 @@ async function killProcess(scene, victim) {
 
 async function makeZombie(scene, victim, random) {
   const before = await scene.epochs();
+  let left = [];
   victim.signal('SIGSTOP');
   await until('another process to take the partitions over', async () => {
     const now = await scene.epochs();
-    return [...before].every(([partition, epoch]) => (now.get(partition) ?? 0) > epoch);
+    left = [...before]
+      .filter(([partition, epoch]) => (now.get(partition) ?? 0) <= epoch)
+      .map(([partition]) => partition);
+    return left.length === 0;
+  }).catch(async (error) => {
+    throw new Error(`${error.message}: ${left.join(', ')}; ${JSON.stringify(await scene.sessions())}`);
   });
   await sleep(random() * 1000); // while the zombie sleeps, its partitions move on
   victim.signal('SIGCONT');

@@ -10,6 +10,8 @@ import { Program } from './program.mjs';
 
 export const TOPICS = ['ratchet.inference', 'ratchet.labels', 'ratchet.cloudevents'];
 const PARTITIONS = 4;
+/** The table knows sources within a process as well. */
+const OF_LOG = "WHERE topic LIKE 'ratchet.%'";
 const MODELS = ['bulk', 'labelled'];
 
 /** Everything that takes part: database, broker, ingest processes, loader. */
@@ -62,14 +64,27 @@ export class Scene {
 
   /** Records that the store says are counted. */
   async counted() {
-    const [{ next }] = await this.query('SELECT coalesce(sum(next), 0)::float8 AS next FROM telemetry.intake_offset');
+    const [{ next }] = await this.query(
+      `SELECT coalesce(sum(next), 0)::float8 AS next FROM telemetry.intake_offset ${OF_LOG}`,
+    );
     return next;
   }
 
   /** How often each partition was claimed. */
   async epochs() {
-    const rows = await this.query('SELECT topic, partition, epoch::float8 AS epoch FROM telemetry.intake_offset');
+    const rows = await this.query(
+      `SELECT topic, partition, epoch::float8 AS epoch FROM telemetry.intake_offset ${OF_LOG}`,
+    );
     return new Map(rows.map(({ topic, partition, epoch }) => [`${topic}/${partition}`, epoch]));
+  }
+
+  /** What the database is doing, for whoever wants to know why nothing goes on. */
+  sessions() {
+    return this.query(
+      `SELECT pid, state, wait_event_type, wait_event, left(query, 80) AS query, now() - state_change AS since,
+         pg_blocking_pids(pid) AS blocked_by
+       FROM pg_stat_activity WHERE application_name = 'ratchet'`,
+    );
   }
 
   /** Ends the load in order; every acknowledged record is in the journal then. */

@@ -113,7 +113,8 @@ async function readTables() {
      FROM telemetry.dead_letter GROUP BY topic, partition, "offset"`,
   );
   const offsets = await client.query(
-    `SELECT topic || '/' || partition AS place, next::float8 AS next FROM telemetry.intake_offset WHERE next > 0`,
+    `SELECT topic || '/' || partition AS place, next::float8 AS next FROM telemetry.intake_offset
+     WHERE next > 0 AND topic LIKE 'ratchet.%'`,
   );
   await client.end();
   const key = ({ model, version }) => `${model} ${version}`;
