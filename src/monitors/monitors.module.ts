@@ -1,4 +1,4 @@
-import { Module, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
+import { Module, type OnApplicationBootstrap, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Clock, FactBus, UnitOfWork, WorkQueue } from '../kernel/index.js';
 import { ChampionChanged, ChampionHistory, ModelApplied, ModelStore, VersionCatalog } from '../models/index.js';
 import { ModelsModule } from '../models/models.module.js';
@@ -115,12 +115,13 @@ import { WindowWatch } from './window-watch.js';
   ],
   exports: [FindingStore, RescoreLedger, EvidenceRequests],
 })
-export class MonitorsModule implements OnModuleInit, OnApplicationBootstrap {
+export class MonitorsModule implements OnModuleInit, OnApplicationBootstrap, OnApplicationShutdown {
   constructor(
     private readonly queue: WorkQueue,
     private readonly facts: FactBus,
     private readonly models: ModelStore,
     private readonly monitor: MonitorReconciler,
+    private readonly encoder: Encoder,
   ) {}
 
   onModuleInit(): void {
@@ -132,5 +133,9 @@ export class MonitorsModule implements OnModuleInit, OnApplicationBootstrap {
 
   async onApplicationBootstrap(): Promise<void> {
     for (const model of await this.models.list()) await this.queue.enqueue(MONITOR_KIND, model.id);
+  }
+
+  async onApplicationShutdown(): Promise<void> {
+    await this.encoder.close();
   }
 }

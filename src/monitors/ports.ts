@@ -86,4 +86,6 @@ export abstract class Encoder {
   abstract readonly unavailable: string | null;
   /** One result a text, in order; a text that is too long is cut. @throws EncodingFailed */
   abstract encode(texts: readonly string[]): Promise<EncodedText[]>;
+  /** Frees what it holds; it may be used again. */
+  abstract close(): Promise<void>;
 }

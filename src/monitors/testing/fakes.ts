@@ -236,6 +236,7 @@ export class FakeOutputPairStore extends OutputPairStore {
 export class FakeEncoder extends Encoder {
   unavailable: string | null = null;
   failure: string | null = null;
+  override async close(): Promise<void> {}
   override async encode(texts: readonly string[]): Promise<EncodedText[]> {
     const { failure } = this;
     if (failure !== null) throw new EncodingFailed(failure);

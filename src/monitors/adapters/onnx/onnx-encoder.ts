@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
-import { InferenceSession, Tensor } from 'onnxruntime-node';
+import { Worker } from 'node:worker_threads';
 import type { EncodedText } from '../../domain/bert-score.js';
 import { EncodingFailed } from '../../domain/errors.js';
 import { readVocabulary, tokenize, type Vocabulary } from '../../domain/word-piece.js';
 import { Encoder } from '../../ports.js';
+import type { EncodeCommand, EncodeReply } from './encoder-messages.js';
 
 /** Where an encoder lies; both paths or neither. */
 export interface EncoderFiles {
@@ -14,18 +15,23 @@ export interface EncoderFiles {
   readonly tokens: number;
 }
 
-interface Loaded {
-  readonly session: InferenceSession;
-  readonly vocabulary: Vocabulary;
-}
+/** Compiled beside this file, or the source itself, which Node can run because it only has types to strip. */
+const WORKER = new URL(
+  import.meta.url.endsWith('.ts') ? './encoder.worker.ts' : './encoder.worker.js',
+  import.meta.url,
+);
+/** A batch that takes longer is given up, and its thread with it. */
+const PATIENCE_MS = 120_000;
 
 /**
- * An uncased BERT-like encoder on ONNX Runtime. Its first output is taken as [1, tokens, size] embeddings. It is loaded when
- * it is first needed; a failure is told and tried again with the next texts.
+ * An uncased BERT-like encoder on ONNX Runtime, on a thread of its own. Its first output is taken as [1, tokens, size]
+ * embeddings. Everything is loaded when it is first needed; a failure is told, and the next texts begin afresh.
  */
 export class OnnxEncoder extends Encoder {
   readonly unavailable: string | null;
-  private loading: Promise<Loaded> | null = null;
+  private vocabulary: Promise<Vocabulary> | null = null;
+  private worker: Worker | null = null;
+  private calls = 0;
 
   constructor(private readonly files: EncoderFiles) {
     super();
@@ -38,59 +44,59 @@ export class OnnxEncoder extends Encoder {
   override async encode(texts: readonly string[]): Promise<EncodedText[]> {
     if (this.unavailable !== null) throw new EncodingFailed(this.unavailable);
     try {
-      const { session, vocabulary } = await this.load();
-      const encoded: EncodedText[] = [];
-      // One after the other: texts differ in length, and padding would have to be masked for nothing.
-      for (const text of texts) encoded.push(await run(session, tokenize(text, vocabulary, this.files.tokens)));
-      return encoded;
+      this.vocabulary ??= readFile(this.files.vocabularyPath, 'utf8').then(readVocabulary);
+      const vocabulary = await this.vocabulary;
+      const tokens = texts.map((text) => tokenize(text, vocabulary, this.files.tokens));
+      const embeddings = await this.ask(tokens);
+      return embeddings.map((all, i) => split(all, tokens[i]?.length ?? 0));
     } catch (error) {
-      this.loading = null;
-      if (error instanceof EncodingFailed) throw error;
+      this.vocabulary = null;
+      await this.close();
       throw new EncodingFailed(error instanceof Error ? error.message : String(error), { cause: error });
     }
   }
 
-  private load(): Promise<Loaded> {
-    this.loading ??= this.open();
-    return this.loading;
+  /** Ends the thread; the next texts start another one. */
+  async close(): Promise<void> {
+    const { worker } = this;
+    this.worker = null;
+    await worker?.terminate();
   }
 
-  private async open(): Promise<Loaded> {
-    const vocabulary = readVocabulary(await readFile(this.files.vocabularyPath, 'utf8'));
-    const session = await InferenceSession.create(this.files.modelPath, {
-      intraOpNumThreads: 1,
-      interOpNumThreads: 1,
-      executionMode: 'sequential',
-      graphOptimizationLevel: 'all',
-      logSeverityLevel: 3,
+  private ask(texts: EncodeCommand['texts']): Promise<readonly Float32Array[]> {
+    const worker = this.thread();
+    this.calls += 1;
+    const id = this.calls;
+    return new Promise((resolve, reject) => {
+      const settle = (end: () => void): void => {
+        clearTimeout(timer);
+        worker.off('message', onMessage).off('error', onError).off('exit', onExit);
+        worker.unref();
+        end();
+      };
+      const fail = (reason: string): void => settle(() => reject(new Error(reason)));
+      const onMessage = (reply: EncodeReply): void => {
+        if (reply.id !== id) return;
+        if ('failed' in reply) fail(reply.failed);
+        else settle(() => resolve(reply.embeddings));
+      };
+      const onError = (error: unknown): void => fail(error instanceof Error ? error.message : String(error));
+      const onExit = (): void => fail('its thread ended');
+      const timer = setTimeout(() => fail(`no answer within ${PATIENCE_MS / 1000} s`), PATIENCE_MS);
+      worker.on('message', onMessage).on('error', onError).on('exit', onExit);
+      worker.ref();
+      worker.postMessage({ id, modelPath: this.files.modelPath, texts } satisfies EncodeCommand);
     });
-    return { session, vocabulary };
+  }
+
+  private thread(): Worker {
+    this.worker ??= new Worker(WORKER, { execArgv: ['--disable-warning=ExperimentalWarning'] });
+    return this.worker;
   }
 }
 
-async function run(session: InferenceSession, tokens: readonly number[]): Promise<EncodedText> {
-  const shape = [1, tokens.length];
-  const values: Record<string, bigint[]> = {
-    input_ids: tokens.map((token) => BigInt(token)),
-    attention_mask: tokens.map(() => 1n),
-    token_type_ids: tokens.map(() => 0n),
-  };
-  const feeds = Object.fromEntries(
-    session.inputNames.map((name) => {
-      const known = values[name];
-      if (known === undefined) throw new EncodingFailed(`it takes an input called ${name}, which is no encoder's`);
-      return [name, new Tensor('int64', BigInt64Array.from(known), shape)];
-    }),
-  );
-  const name = session.outputNames[0] ?? '';
-  const output = (await session.run(feeds, [name]))[name];
-  if (output === undefined || !(output.data instanceof Float32Array) || output.dims.length !== 3)
-    throw new EncodingFailed('its first output is not float32 of [1, tokens, size]');
-  const size = output.dims[2]!;
-  if (output.dims[1] !== tokens.length || size === 0)
-    throw new EncodingFailed('it does not give one embedding a token');
-  // A copy: the runtime owns the memory behind its output.
-  const all = output.data.slice();
-  const rows = tokens.map((_, i) => all.subarray(i * size, (i + 1) * size));
-  return { tokens: rows.slice(1, -1), special: [rows[0]!, rows.at(-1)!] };
+function split(all: Float32Array, tokens: number): EncodedText {
+  const size = all.length / tokens;
+  const rows = Array.from({ length: tokens }, (_, i) => all.subarray(i * size, (i + 1) * size));
+  return { tokens: rows.slice(1, -1), special: [rows[0], rows.at(-1)].filter((row) => row !== undefined) };
 }

@@ -4,7 +4,7 @@ import type { Detector } from './detector.js';
  * ADWIN, adaptive windowing (Bifet, Gavaldà, "Learning from time-changing data with adaptive windowing", SDM 2007): a
  * window whose older part is dropped as soon as its mean differs from the newer part's, kept in an exponential histogram.
  * It needs no p0 and finds changes in both directions; it stands beside our detectors for comparison. Details (checks every
- * `clock` observations, cuts at all but the newest bucket of each row, a fresh window after an alarm) are those of River's
+ * `clock` observations, cuts behind every bucket, a fresh window after an alarm) are those of River's
  * `drift.ADWIN`, whose output the tests compare.
  */
 export interface AdwinOptions {
@@ -122,7 +122,7 @@ function separates(state: AdwinState, { delta, minimumLength }: AdwinOptions): b
   let oldTotal = 0;
   for (let index = rows.length - 1; index >= 0; index -= 1) {
     const { totals } = rows[index]!;
-    for (let k = 0; k < totals.length - 1; k += 1) {
+    for (let k = 0; k < totals.length; k += 1) {
       oldCount += 2 ** index;
       oldTotal += totals[k]!;
       const newCount = width - oldCount;
