@@ -121,6 +121,34 @@ describe('rolling windows up', () => {
     expect(all[0]).toMatchObject({ requests: 3, labelled: 3, correct: 2, served: 5 });
   });
 
+  it('shows a reader with a cursor by start nothing twice, also when it was away while windows were rolled up', async () => {
+    const cursor = { at: 0, requests: 0 };
+    const read = async (): Promise<void> => {
+      const fresh = (await windows.list('toy', A, new Date(0))).filter(({ start }) => start.getTime() > cursor.at);
+      cursor.requests += sum(fresh, (window) => window.requests);
+      cursor.at = fresh.at(-1)?.start.getTime() ?? cursor.at;
+    };
+    const hour = (from: number) => Array.from({ length: 500 }, (_, i) => event(from + i, (from + i) * 7));
+    await commit(hour(0));
+    await read();
+    expect(cursor.requests).toBe(500);
+    for (const later of [4000, 8000, 40_000]) {
+      await sweep(at(later));
+      await read();
+    }
+    expect(cursor.requests).toBe(500);
+    // It is away while the next windows come, and comes back when they are coarse.
+    await commit(hour(500));
+    await sweep(at(100_000));
+    await read();
+    expect(cursor.requests).toBeLessThanOrEqual(1000);
+    const missed = 1000 - cursor.requests;
+    expect(missed).toBeLessThanOrEqual(3654 / 7);
+    await commit([event(2000, 101_000)]);
+    await read();
+    expect(cursor.requests).toBe(1001 - missed);
+  });
+
   it('forgets windows that are older than anything is kept, whatever their size', async () => {
     await commit([event(1, 0)]);
     const kept = { ...bounds, windows: { ...bounds.windows, totalSeconds: 12 * 3600 } };
