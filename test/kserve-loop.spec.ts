@@ -111,7 +111,7 @@ const withoutRunner = (process.env['RATCHET_TESTS_WITHOUT'] ?? '').split(',').in
       reason: { class: 'not-json', detail: 'is not JSON' },
       head: '{"inputs": [{"name": "measurements", "sha',
     });
-  }, 30_000);
+  }, 60_000);
 
   it('leads to a trigger, a job and a candidate', async () => {
     for (const round of ['b', 'c', 'd']) await replay(round);

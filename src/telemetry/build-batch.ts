@@ -36,12 +36,12 @@ export function buildBatch(
 ): Omit<IntakeBatch, 'samples' | 'chances'> {
   const sorted = new SortedEntries(models, now);
   entries.forEach((entry, i) => {
-    const reason = sorted.take(entry);
+    const offset = entry.offset ?? place.from + i;
+    const reason = sorted.take(entry, offset);
     if (reason === null) return;
     const { body, origin, decoded } = entry;
     const asItCame = origin === undefined ? {} : { format: origin.format, headers: origin.record.headers };
     const model = 'ok' in decoded ? decoded.ok.model : (entry.model ?? null);
-    const offset = entry.offset ?? place.from + i;
     const letter = deadLetter(body(), reason, { ...place.source, offset, model, at: now, ...asItCame });
     sorted.dead.push(redactLetter(letter, models, redacting));
   });
@@ -63,7 +63,7 @@ class SortedEntries {
   ) {}
 
   /** Puts an entry in its place; returns why it is refused, if it is. */
-  take({ decoded, origin, offset }: IntakeEntry): BadReason | null {
+  take({ decoded, origin }: IntakeEntry, offset: number): BadReason | null {
     if ('bad' in decoded) return decoded.bad;
     const event = decoded.ok;
     const view = this.models.get(event.model) ?? null;
@@ -72,12 +72,7 @@ class SortedEntries {
     else if (event.kind === 'inference') return this.add(admit(event, view, this.now), this.events);
     else if (event.kind === 'served') return this.add(admitServed(event, view, this.now), this.served);
     else if (origin === undefined) return { class: 'schema', detail: 'an event of kind half is not taken here' };
-    else
-      this.halves.push({
-        half: event,
-        ...origin,
-        record: { ...origin.record, ...(offset === undefined ? {} : { offset }) },
-      });
+    else this.halves.push({ half: event, ...origin, record: { ...origin.record, offset } });
     return null;
   }
 

@@ -145,7 +145,8 @@ export class HalfJoin {
       const candidate = await this.candidateOf(model);
       known.set(model, (arm, at) => {
         if (arm === 'candidate') return candidate;
-        return periods.find(({ from, until }) => from <= at && (until === null || at < until))?.champion ?? null;
+        // What was logged before we knew the model was answered by the version that it came to us with.
+        return (periods.find(({ from }) => from <= at) ?? periods.at(-1))?.champion ?? null;
       });
     }
     return known;
