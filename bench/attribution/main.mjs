@@ -43,7 +43,7 @@ if (episodes === EPISODES) {
 /** One model's episodes, in a thread of their own. */
 function play(model) {
   return new Promise((resolve, reject) => {
-    const workerData = { model, episodes, unlabelled: Math.ceil(episodes / 4) };
+    const workerData = { model, episodes, unlabelled: Math.ceil(episodes / 8) };
     const worker = new Worker(new URL('./player.mjs', import.meta.url), { workerData });
     worker.once('message', resolve);
     worker.once('error', reject);

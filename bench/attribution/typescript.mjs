@@ -8,11 +8,13 @@ import { fileURLToPath } from 'node:url';
 import { transformSync } from '@swc/core';
 
 const ROOT = new URL('../../', import.meta.url).href;
+const OURS = [`${ROOT}bench/`, `${ROOT}test/`];
 const options = { ...JSON.parse(readFileSync(new URL('.swcrc', ROOT), 'utf8')), swcrc: false };
 
 registerHooks({
   resolve(specifier, context, next) {
-    if (!specifier.startsWith('.') || context.parentURL?.startsWith(ROOT) !== true) return next(specifier, context);
+    if (!specifier.startsWith('.') || !OURS.some((folder) => context.parentURL?.startsWith(folder)))
+      return next(specifier, context);
     const wanted = new URL(specifier, context.parentURL).href;
     if (wanted.startsWith(`${ROOT}src/`)) return next(wanted.replace(`${ROOT}src/`, `${ROOT}dist/`), context);
     const source = wanted.replace(/\.js$/, '.ts');

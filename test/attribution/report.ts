@@ -38,7 +38,7 @@ export function attributionPage(played: readonly Played[]): string {
     '',
     'Requests after the change, median and 90th percentile of the episodes in which it happened: until a monitor alarmed,',
     'until a cause was named, until the trigger was opened (which also needs the samples and labels that the document asks',
-    'for). Passes are a window apart, some 200 requests.',
+    'for). Passes are a window apart, 400 requests.',
     '',
     ...delays(late),
     '',

@@ -13,9 +13,9 @@ const ROOT = join(import.meta.dirname, '../..');
 export const FALSE_ALARM_EVERY = 100_000;
 /** Traffic: requests a second, and windows as long as an operator would choose them for it. */
 export const TRAFFIC = [
-  { requestsPerSecond: 5, windowSeconds: 40 },
-  { requestsPerSecond: 20, windowSeconds: 10 },
-  { requestsPerSecond: 50, windowSeconds: 5 },
+  { requestsPerSecond: 5, windowSeconds: 80 },
+  { requestsPerSecond: 20, windowSeconds: 20 },
+  { requestsPerSecond: 50, windowSeconds: 8 },
 ] as const;
 export const LABEL_SHARES = [0.05, 0.3, 1] as const;
 /** How late labels are on average, in requests. */
