@@ -25,6 +25,22 @@ describe('readPrediction', () => {
   });
 
   it.each([
+    ['a series', { kind: 'series', steps: 4 } as const, [1, 2, 3, 6], 3],
+    ['a text’s numbers', { kind: 'text' } as const, [1, 3], 2],
+  ])('reads %s as its mean, without confidence', (_, task, row, prediction) => {
+    expect(readPrediction(row, task)).toEqual({ prediction, confidence: null });
+  });
+
+  it.each([
+    [{ kind: 'series', steps: 4 } as const, [1, 2, 3]],
+    [{ kind: 'series', steps: 2 } as const, [1, Infinity]],
+    [{ kind: 'regression' } as const, [1, 2]],
+    [{ kind: 'text' } as const, []],
+  ])('refuses a row of another length, or no number, for %p', (task, row) => {
+    expect(() => readPrediction(row, task)).toThrow(OutputUnusable);
+  });
+
+  it.each([
     ['NaN', [NaN, 0, 1]],
     ['an infinite value', [0, Infinity, 1]],
     ['too few values', [0, 1]],
