@@ -12,6 +12,11 @@ export const COMMANDS = {
   start: { what: 'the program in one process', program: 'dist/main.js' },
   cli: { what: 'the command line client', program: 'dist/cli/main.js', needsPython: false },
   'dev:kafka': { what: 'a real Kafka broker for development', program: 'scripts/kafka/dev.mjs', needsPython: false },
+  'bench:telemetry': {
+    what: 'events a second from a real Kafka to committed windows',
+    program: 'bench/telemetry/run.mjs',
+    needsPython: false,
+  },
   'bench:detectors': {
     what: "our change detectors beside River's",
     program: 'bench/detectors/main.mjs',

@@ -13,6 +13,13 @@ export interface LabelOrigin {
   readonly at: Date;
 }
 
+/** Which answers of a model are kept one by one at all. */
+export interface LabelShare {
+  readonly share: AnswerShare;
+  /** The labels' answers come from the log as well, so labels of requests outside the share need not be looked for. */
+  readonly fromLog: boolean;
+}
+
 /**
  * Joins labels of one model with their answers, keeps early ones, counts those of requests whose answers are certainly
  * not kept one by one (`share`), and returns those that contradict an earlier label.
@@ -23,12 +30,12 @@ export async function applyLabels(
   model: string,
   given: readonly RequestLabel[],
   origin: LabelOrigin,
-  share: AnswerShare = WHOLE_SHARE,
+  { share, fromLog }: LabelShare = { share: WHOLE_SHARE, fromLog: false },
 ): Promise<LabelReport & { readonly dead: readonly DeadLetter[] }> {
   // The share's past reaches as far back as a label may come late.
-  const labels = given.filter(({ requestId }) => !isOutside(requestId, share, 0));
-  const outside = given.length - labels.length;
-  if (labels.length === 0) return { joined: 0, early: 0, repeated: 0, conflicts: 0, outside, dead: [] };
+  const isLeftOut = ({ requestId }: RequestLabel): boolean => isOutside(requestId, share, 0);
+  const labels = fromLog ? given.filter((label) => !isLeftOut(label)) : given;
+  if (labels.length === 0) return { joined: 0, early: 0, repeated: 0, conflicts: 0, outside: given.length, dead: [] };
   const ids = [...new Set(labels.map(({ requestId }) => requestId))];
   const answers = await db.query<{ request_id: string; prediction: number | null; label: number | null }>(
     'SELECT request_id, prediction, label FROM telemetry.answer WHERE model = $1 AND request_id = ANY($2::text[])',
@@ -44,13 +51,14 @@ export async function applyLabels(
     new Map(pending.map((row) => [row.request_id, row.label])),
   );
   await joinLabels(db, model, resolution.join);
-  await keepEarly(db, model, resolution.early, origin.at);
+  const early = resolution.early.filter((label) => !isLeftOut(label));
+  await keepEarly(db, model, early, origin.at);
   return {
     joined: resolution.join.length,
-    early: resolution.early.length,
+    early: early.length,
     repeated: resolution.repeated,
     conflicts: resolution.conflicts.length,
-    outside,
+    outside: given.length - labels.length + resolution.early.length - early.length,
     dead: resolution.conflicts.map(({ requestId, label, first }) =>
       labelLetter(model, { requestId, label }, origin, {
         class: 'label-conflict',

@@ -1,7 +1,7 @@
 import { Injectable, Optional } from '@nestjs/common';
 import { Database } from '../../../platform/postgres/index.js';
 import type { AdmittedEvent, ModelView } from '../../domain/admit.js';
-import { type AnswerShare, isKept } from '../../domain/answer-share.js';
+import { type AnswerShare, isKept, WHOLE_SHARE } from '../../domain/answer-share.js';
 import type { DeadLetter } from '../../domain/dead-letter.js';
 import { deduplicate, identity } from '../../domain/deduplicate.js';
 import { BatchRefused } from '../../domain/errors.js';
@@ -128,7 +128,16 @@ export class PostgresBatchLedger extends BatchLedger {
       );
       const all = [...(waiting.get(name) ?? []), ...(said.get(name) ?? [])];
       if (all.length === 0) continue;
-      const report = await applyLabels(this.db, name, all, { ...batch.source, at: batch.at }, shares.get(name));
+      const report = await applyLabels(
+        this.db,
+        name,
+        all,
+        { ...batch.source, at: batch.at },
+        {
+          share: shares.get(name) ?? WHOLE_SHARE,
+          fromLog: batch.tally !== undefined,
+        },
+      );
       labels = addReports(labels, report);
       dead.push(...report.dead);
     }

@@ -3,6 +3,7 @@ import { Clock } from '../../../kernel/index.js';
 import { ModelStore } from '../../../models/index.js';
 import { Database } from '../../../platform/postgres/index.js';
 import { countDeadLetters, countLabels } from '../../metrics.js';
+import { WHOLE_SHARE } from '../../domain/answer-share.js';
 import { type Label, LabelIntake } from '../../ports.js';
 import { loadShares } from './answer-shares.js';
 import { applyLabels } from './apply-labels.js';
@@ -25,9 +26,9 @@ export class PostgresLabelIntake extends LabelIntake {
     await this.models.require(model);
     const report = await this.db.run(async () => {
       await lockModels(this.db, [model]);
-      const share = (await loadShares(this.db, [model])).get(model);
+      const share = (await loadShares(this.db, [model])).get(model) ?? WHOLE_SHARE;
       const origin = { topic: 'labels', partition: 0, at: this.clock.now() };
-      const applied = await applyLabels(this.db, model, labels, origin, share);
+      const applied = await applyLabels(this.db, model, labels, origin, { share, fromLog: false });
       await insertDeadLetters(this.db, applied.dead);
       return applied;
     });
