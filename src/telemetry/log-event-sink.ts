@@ -57,7 +57,8 @@ export class LogEventSink extends EventSink {
   private bytes = 0;
   private closed = false;
   private readonly closing = new AbortController();
-  private running: Promise<void> | null = null;
+  private isDraining = false;
+  private running: Promise<void> = Promise.resolve();
   private hasGivenUp = false;
 
   constructor(
@@ -96,7 +97,7 @@ export class LogEventSink extends EventSink {
     this.closed = true;
     const limit = new AbortController();
     const late = delay(ms, undefined, { signal: limit.signal }).catch(() => undefined);
-    await Promise.race([this.running ?? Promise.resolve(), late]);
+    await Promise.race([this.running, late]);
     limit.abort();
     this.closing.abort();
     for (const { waiter } of this.queue) this.fail(waiter, 'it is stopping');
@@ -115,9 +116,9 @@ export class LogEventSink extends EventSink {
     this.queue.push({ record: { topic: this.topicOf(event), key, value, headers }, bytes, waiter });
     this.bytes += bytes;
     this.observer.waiting(this.queue.length);
-    this.running ??= this.drain().finally(() => {
-      this.running = null;
-    });
+    if (this.isDraining) return;
+    this.isDraining = true;
+    this.running = this.drain();
   }
 
   private async drain(): Promise<void> {
@@ -127,6 +128,8 @@ export class LogEventSink extends EventSink {
       const batch = this.queue.slice(0, this.countOfNext());
       if (batch.length > 0) await this.deliver(batch);
     }
+    // In the same turn as the look at the queue: what is pushed after it begins anew.
+    this.isDraining = false;
   }
 
   /** The batch stays at the front of the queue, and as it is, until it is on the log. */

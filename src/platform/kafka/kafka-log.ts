@@ -27,6 +27,7 @@ export const kafkaLogCreator: logCreator =
       if (typeof value === 'string' || typeof value === 'number') fields[name] = value;
     }
     const text = `kafka client: ${message}`;
-    if (level <= kafkajs.logLevel.ERROR) log.warn(fields, text);
+    // What one connection says is repeated by whoever uses it, and during a rebalance said once a request.
+    if (level <= kafkajs.logLevel.ERROR && namespace !== 'Connection') log.warn(fields, text);
     else log.debug(fields, text);
   };
