@@ -110,8 +110,9 @@ function showStatement(show: Show, labels: { model: string; monitor: MonitorName
     show('score', ruleScore, { ...labels, name }, score);
     show('threshold', ruleThreshold, { ...labels, name }, threshold);
   }
-  if (scores.length > 0) {
-    const ratio = Math.max(...scores.map(({ score, threshold }) => (threshold > 0 ? score / threshold : 0)));
+  const deciding = statement.scores ?? scores;
+  if (deciding.length > 0) {
+    const ratio = Math.max(...deciding.map(({ score, threshold }) => (threshold > 0 ? score / threshold : 0)));
     show('ratio', scoreRatio, labels, ratio);
   }
   for (const { name, value } of statement.evidence) {
@@ -123,16 +124,16 @@ function showStatement(show: Show, labels: { model: string; monitor: MonitorName
 }
 
 /**
- * The rules of a statement: as it names them, else its evidence `score` and `threshold`. Of drift also each feature's score
- * beside the joint threshold, and each distance that has a customary limit beside that.
+ * The rules of a statement: as it names them, else its evidence `score` and `threshold`. Of drift also each distance that
+ * has a customary limit, beside that.
  */
 export function scoresOf({ scores, evidence }: Statement): readonly Score[] {
-  if (scores !== undefined) return scores;
   const values = new Map(evidence.flatMap(({ name, value }) => (value === null ? [] : [[name, value] as const])));
-  const threshold = values.get('threshold');
-  return [...values].flatMap(([name, score]) => {
-    const measure = name.slice(name.lastIndexOf('.') + 1);
-    const limit = measure === 'score' ? threshold : values.get(`customary.${measure}`);
-    return limit === undefined || name.startsWith('customary.') ? [] : [{ name, score, threshold: limit }];
+  const [score, threshold] = [values.get('score'), values.get('threshold')];
+  const named = scores ?? (score === undefined || threshold === undefined ? [] : [{ name: 'score', score, threshold }]);
+  const customary = [...values].flatMap(([name, value]) => {
+    const limit = values.get(`customary.${name.slice(name.lastIndexOf('.') + 1)}`);
+    return limit === undefined || name.startsWith('customary.') ? [] : [{ name, score: value, threshold: limit }];
   });
+  return [...named, ...customary];
 }
