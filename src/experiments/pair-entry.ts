@@ -38,16 +38,17 @@ export class PairEntry {
     const before = await log.list(id);
     const { telemetry } = (await models.require(model)).spec;
     const room = spec.maxSamples - before.length;
-    const entrants = pickEntrants(
-      await ledger.pairs(model, spec.champion, spec.candidateVersion, startedAt),
-      new Set(before.map((pair) => pair.requestId)),
-      {
-        truth: spec.truth,
-        room,
-        unlabelledAfterMs: 1000 * Math.min(this.options.unlabelledAfterSeconds, telemetry.labelWaitSeconds),
-        now: clock.now(),
-      },
-    );
+    const now = clock.now();
+    const unlabelledAfterMs = 1000 * Math.min(this.options.unlabelledAfterSeconds, telemetry.labelWaitSeconds);
+    const except = before.map((pair) => pair.requestId);
+    const found = await ledger.pairs(model, spec.champion, spec.candidateVersion, {
+      since: startedAt,
+      except,
+      labelled: room,
+      unlabelled: spec.truth === 'labels-or-reference' && room > 0 ? MOST_LOOKED_UP : 0,
+      unlabelledUntil: new Date(now.getTime() - unlabelledAfterMs),
+    });
+    const entrants = pickEntrants(found, new Set(except), { truth: spec.truth, room, unlabelledAfterMs, now });
     const asked = Math.min(this.options.rescoreBatch, room - entrants.labelled.length);
     const { judged, fault } = await this.askReference(model, spec.reference, entrants.unlabelled, asked);
     const entered = [...entrants.labelled, ...judged];
@@ -65,7 +66,7 @@ export class PairEntry {
     if (pairs.length === 0 || limit <= 0) return { judged: [], fault: null };
     const inputs = await this.parts.samples.inputs(
       model,
-      pairs.slice(-MOST_LOOKED_UP).map((pair) => pair.requestId),
+      pairs.map((pair) => pair.requestId),
     );
     // The limit comes after: requests whose input was not kept must not stand in the way of the others for ever.
     const kept = pairs.filter((pair) => inputs.has(pair.requestId)).slice(0, limit);

@@ -25,10 +25,23 @@ export abstract class AnswerLedger {
   /** Labelled answers of a version with `sequence > after`, in order of sequence. */
   abstract labelledAfter(model: string, version: Digest, after: number, limit: number): Promise<LabelledAnswer[]>;
   /**
-   * Pairs that were answered after `since`, where both sides answered: labelled ones in the order of their labels'
-   * arrival, then unlabelled ones by time. The order of what was returned once never changes for labelled pairs.
+   * Pairs where both sides answered: labelled ones in the order of their labels' arrival, then unlabelled ones by time. The
+   * order of what was returned once never changes for labelled pairs.
    */
-  abstract pairs(model: string, champion: Digest, candidate: Digest, since: Date): Promise<PairedAnswer[]>;
+  abstract pairs(model: string, champion: Digest, candidate: Digest, bounds: PairBounds): Promise<PairedAnswer[]>;
+}
+
+/** Which pairs, and how many of them: an experiment may have more than fit into memory. */
+export interface PairBounds {
+  /** Only pairs that were answered after it. */
+  readonly since: Date;
+  /** Requests that are known already and left out. */
+  readonly except: readonly string[];
+  /** Most labelled pairs: those whose labels came first. */
+  readonly labelled: number;
+  /** Most unlabelled pairs: the newest of those that were answered until `unlabelledUntil`. */
+  readonly unlabelled: number;
+  readonly unlabelledUntil: Date;
 }
 
 /** Answers that are a series or a text, beside what the shadow said to the same request; bounded. */
@@ -280,8 +293,8 @@ export interface LogReading {
 /** Appends to a log. */
 export abstract class RecordAppender {
   /**
-   * Resolves when every record is durable on the log. Calls must not overlap. What failed may be partly there; a second
-   * attempt then appends it twice. @throws IntakeUnavailable
+   * Resolves when every record is durable on the log, which may take minutes while it is away. Calls must not overlap. What
+   * failed in the end may be partly there; a second attempt then appends that twice. @throws IntakeUnavailable
    */
   abstract append(records: readonly OutgoingRecord[]): Promise<void>;
   abstract close(): Promise<void>;

@@ -6,7 +6,7 @@ import { FencedOut } from '../../domain/errors.js';
 import type { LabelEvent } from '../../domain/event.js';
 import { latencyQuantile } from '../../domain/latency-sketch.js';
 import { telemetryPersistence } from '../../persistence.js';
-import type { BatchReport, IntakeBatch } from '../../ports.js';
+import type { BatchReport, IntakeBatch, PairBounds } from '../../ports.js';
 import { aModel, admitted, anEvent, digestOf, FakeModelStore, T0, VIEW } from '../../testing/index.js';
 import { PostgresAnswerLedger } from './postgres-answer-ledger.js';
 import { PostgresBatchLedger } from './postgres-batch-ledger.js';
@@ -204,7 +204,9 @@ describe('PostgresBatchLedger', () => {
       { requestId: 'r4', label: 1 },
       { requestId: 'r0', label: 0 },
     ]);
-    const pairs = await answers.pairs('toy', A, B, new Date(T0.getTime() - 1));
+    const all = { except: [], labelled: 10, unlabelled: 10, unlabelledUntil: new Date(T0.getTime() + 60_000) };
+    const since = new Date(T0.getTime() - 1);
+    const pairs = await answers.pairs('toy', A, B, { ...all, since });
     expect(
       pairs.map(({ requestId, champion, candidate, label: value }) => [requestId, champion, candidate, value]),
     ).toEqual([
@@ -212,7 +214,14 @@ describe('PostgresBatchLedger', () => {
       ['r0', 0, 2, 0],
       ['r1', 0, 1, null],
     ]);
-    expect(await answers.pairs('toy', A, B, new Date(T0.getTime() + 1000))).toHaveLength(1);
+    expect(await answers.pairs('toy', A, B, { ...all, since: new Date(T0.getTime() + 1000) })).toHaveLength(1);
+    const idsOf = async (bounds: Partial<PairBounds>): Promise<string[]> =>
+      (await answers.pairs('toy', A, B, { ...all, since, ...bounds })).map(({ requestId }) => requestId);
+    expect(await idsOf({ labelled: 1 })).toEqual(['r4', 'r1']);
+    expect(await idsOf({ except: ['r4', 'r1'] })).toEqual(['r0']);
+    expect(await idsOf({ unlabelled: 0 })).toEqual(['r4', 'r0']);
+    expect(await idsOf({ unlabelledUntil: since })).toEqual(['r4', 'r0']);
+    expect(await idsOf({ labelled: -5, unlabelled: -5 })).toEqual([]);
   });
 
   it('writes 500 answers in a small part of a second', async () => {

@@ -2,11 +2,11 @@ import { Injectable } from '@nestjs/common';
 import type { Digest } from '../../../kernel/index.js';
 import { Database } from '../../../platform/postgres/index.js';
 import type { LabelledAnswer, PairedAnswer } from '../../domain/observation.js';
-import { AnswerLedger } from '../../ports.js';
+import { AnswerLedger, type PairBounds } from '../../ports.js';
 
 /** Either version may have answered while the other one was the shadow. */
 const PAIRS = `
-  SELECT request_id AS "requestId", at, champion, candidate, label FROM (
+  WITH pairs AS NOT MATERIALIZED (
     SELECT request_id, at, prediction AS champion, shadow_prediction AS candidate, label, label_sequence
     FROM telemetry.answer
     WHERE model = $1 AND version = $2 AND shadow_version = $3 AND at > $4
@@ -15,7 +15,14 @@ const PAIRS = `
     SELECT request_id, at, shadow_prediction, prediction, label, label_sequence
     FROM telemetry.answer
     WHERE model = $1 AND version = $3 AND shadow_version = $2 AND at > $4
-      AND prediction IS NOT NULL AND shadow_prediction IS NOT NULL) AS pairs
+      AND prediction IS NOT NULL AND shadow_prediction IS NOT NULL),
+  known AS MATERIALIZED (SELECT unnest($5::text[]) AS request_id)
+  SELECT request_id AS "requestId", at, champion, candidate, label FROM (
+    (SELECT * FROM pairs WHERE label_sequence IS NOT NULL AND request_id NOT IN (SELECT request_id FROM known)
+     ORDER BY label_sequence LIMIT $6)
+    UNION ALL
+    (SELECT * FROM pairs WHERE label_sequence IS NULL AND at <= $8 AND request_id NOT IN (SELECT request_id FROM known)
+     ORDER BY at DESC, request_id DESC LIMIT $7)) AS chosen
   ORDER BY label_sequence NULLS LAST, at, request_id`;
 
 @Injectable()
@@ -33,7 +40,10 @@ export class PostgresAnswerLedger extends AnswerLedger {
     );
   }
 
-  override pairs(model: string, champion: Digest, candidate: Digest, since: Date): Promise<PairedAnswer[]> {
-    return this.db.query<PairedAnswer>(PAIRS, [model, champion, candidate, since.toISOString()]);
+  override pairs(model: string, champion: Digest, candidate: Digest, bounds: PairBounds): Promise<PairedAnswer[]> {
+    return this.db.query<PairedAnswer>(PAIRS, [
+      ...[model, champion, candidate, bounds.since.toISOString(), bounds.except],
+      ...[Math.max(0, bounds.labelled), Math.max(0, bounds.unlabelled), bounds.unlabelledUntil.toISOString()],
+    ]);
   }
 }
