@@ -162,11 +162,12 @@ describe('the stored state of a window', () => {
 });
 
 function rounded(state: WindowState): unknown {
-  const features = [...state.features].map(([name, { moments, ...rest }]) => [
+  const sorted = [...state.features].sort(([a], [b]) => (a < b ? -1 : 1));
+  const features = sorted.map(([name, { moments, ...rest }]) => [
     name,
     rest,
     moments === null ? null : [moments.count, moments.mean.toFixed(9), moments.m2.toFixed(9), moments.min, moments.max],
   ]);
   const predictions = [...state.predictions].sort(([a], [b]) => a - b);
-  return { ...state, predictions, features: features.sort((a, b) => (String(a[0]) < String(b[0]) ? -1 : 1)) };
+  return { ...state, predictions, features };
 }

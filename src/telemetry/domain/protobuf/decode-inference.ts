@@ -13,7 +13,7 @@ const models = new Remembered((wire, length) => plainText(wire, length, 'model')
 const versions = new Remembered(digest);
 const inner = new WireReader();
 /** Whether the event that is being read lets its input be kept. */
-let keepsInput = true;
+const current = { keepsInput: true };
 
 /** Reads part `part` of a frame, an inference, into `row`; returns what is wrong with it, if something is. Never throws. */
 export function readInference(frame: RecordFrame, part: number, row: EventRow): BadReason | null {
@@ -22,7 +22,7 @@ export function readInference(frame: RecordFrame, part: number, row: EventRow): 
     row.requestId = '';
     row.at = -1;
     row.model = frame.model ?? '';
-    keepsInput = true;
+    current.keepsInput = true;
     let version: Digest | null = frame.version;
     reader.open(frame.bytes, frame.froms[part] as number, frame.tos[part] as number);
     while (!reader.ended) {
@@ -32,7 +32,7 @@ export function readInference(frame: RecordFrame, part: number, row: EventRow): 
     }
     if (version === null) throw new WireFault('version is missing');
     row.version = version;
-    if (!keepsInput) row.input = null;
+    if (!current.keepsInput) row.input = null;
     check(row, frame);
     return null;
   } catch (fault) {
@@ -96,7 +96,7 @@ function readRareField(tag: number, row: EventRow): void {
       row.output = outputOf(reader, reader.length());
       return;
     case (15 << 3) | VARINT:
-      keepsInput = reader.varint() !== 0;
+      current.keepsInput = reader.varint() !== 0;
       return;
     default:
       reader.pass(tag & 7);
