@@ -26,6 +26,18 @@ export async function createTopics(client, topics, partitions) {
   });
 }
 
+/** The first offset that is not there yet, by topic and partition. */
+export async function readEnds(client, topics) {
+  return withAdmin(client, async (admin) => {
+    const result = {};
+    for (const topic of topics) {
+      const offsets = await admin.fetchTopicOffsets(topic);
+      result[topic] = offsets.sort((a, b) => a.partition - b.partition).map(({ high }) => Number(high));
+    }
+    return result;
+  });
+}
+
 async function withAdmin(client, work) {
   const { Kafka, logLevel } = await kafkajs();
   const retry = { retries: 0 };

@@ -42,6 +42,8 @@ export interface Broker {
   readonly pid: number | null;
   /** The process is gone, whoever ended it. */
   readonly hasEnded: boolean;
+  /** The first offset that is not there yet, by topic and partition. */
+  ends(topics: readonly string[]): Promise<Readonly<Record<string, readonly number[]>>>;
   kill(): Promise<void>;
   restart(): Promise<void>;
   stop(): Promise<void>;

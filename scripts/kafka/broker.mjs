@@ -33,7 +33,7 @@ import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { ROOT } from '../setup/places.mjs';
 import { SetupProblem } from '../setup/program.mjs';
-import { createTopics, isReady } from './admin.mjs';
+import { createTopics, isReady, readEnds } from './admin.mjs';
 import { diesWithParent } from './dies-with-parent.mjs';
 import { ARCHIVE, ensureKafka } from './distribution.mjs';
 import { freePorts, requireFree } from './ports.mjs';
@@ -86,6 +86,11 @@ class Broker {
     this.#child = launch(this.#options, this.logFile);
     process.once('exit', this.onExit);
     await this.#ready();
+  }
+
+  /** The end of every partition, as `{ topic: [end, …] }`. */
+  ends(topics) {
+    return readEnds(this.client, topics);
   }
 
   async kill() {
@@ -173,7 +178,13 @@ function scramUsers(security) {
 }
 
 function launch({ classPath, home, heapMb = 192, fullJit = false, archive = 'use' }, logFile) {
-  const flags = [`-Xms32m`, `-Xmx${heapMb}m`, '-XX:+UseSerialGC', ...(fullJit ? [] : ['-XX:TieredStopAtLevel=1'])];
+  const flags = [
+    `-Xms32m`,
+    `-Xmx${heapMb}m`,
+    '-XX:+UseSerialGC',
+    '-XX:+ExitOnOutOfMemoryError',
+    ...(fullJit ? [] : ['-XX:TieredStopAtLevel=1']),
+  ];
   if (archive === 'make') flags.push(`-XX:ArchiveClassesAtExit=${ARCHIVE}`);
   else if (archive === 'use' && existsSync(ARCHIVE)) flags.push(`-XX:SharedArchiveFile=${ARCHIVE}`, '-Xshare:auto');
   const args = [...flags, '-cp', classPath, 'kafka.Kafka', join(home, 'server.properties')];

@@ -43,9 +43,8 @@ async function untilWorking(scene, minimumRate) {
     best = Math.max(best, rate);
     if (rate >= minimumRate) return rate;
   }
-  throw new Error(
-    `a dead workload: at most ${Math.round(best)} records/s within ${PATIENCE_MS / 1000} s, ${minimumRate} wanted`,
-  );
+  const found = `at most ${Math.round(best)} records/s within ${PATIENCE_MS / 1000} s, ${minimumRate} wanted`;
+  throw new Error(`a dead workload: ${found}; ${JSON.stringify(await scene.state())}`);
 }
 
 async function killProcess(scene, victim) {

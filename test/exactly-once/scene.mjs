@@ -34,7 +34,7 @@ export class Scene {
     const { startEmbeddedPostgres } = await import(join(ROOT, 'dist/platform/postgres/embedded-postgres.js'));
     [this.#postgres, this.broker] = await Promise.all([
       startEmbeddedPostgres(join(this.folder, 'postgres')),
-      startBroker({ topics: TOPICS.map((topic) => ({ topic, partitions: PARTITIONS })) }),
+      startBroker({ heapMb: 384, topics: TOPICS.map((topic) => ({ topic, partitions: PARTITIONS })) }),
     ]);
     this.#pool = new pg.Pool({ connectionString: this.#postgres.url, max: 2 });
     this.say('PostgreSQL and Kafka are there');
@@ -85,6 +85,21 @@ export class Scene {
          pg_blocking_pids(pid) AS blocked_by
        FROM pg_stat_activity WHERE application_name = 'ratchet'`,
     );
+  }
+
+  /** Where everything stands, for whoever wants to know why nothing goes on. */
+  async state() {
+    const stands = await this.query(`SELECT topic, partition, next, epoch FROM telemetry.intake_offset ${OF_LOG}`);
+    const late = sleep(5_000).then(() => 'the broker does not answer');
+    const ends = await Promise.race([this.broker.ends(TOPICS), late]).catch(String);
+    const metrics = await Promise.race([this.metrics(), sleep(5_000).then(() => 'no answer')]).catch(String);
+    return {
+      broker: this.broker.hasEnded ? 'has ended' : 'is alive',
+      ends,
+      stands,
+      metrics,
+      sessions: await this.sessions(),
+    };
   }
 
   /** Ends the load in order; every acknowledged record is in the journal then. */
