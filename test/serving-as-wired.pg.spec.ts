@@ -35,6 +35,7 @@ let app: NestFastifyApplication;
 let url: string;
 const folder = mkdtempSync(join(tmpdir(), 'ratchet-serving-'));
 const sink = new RecordingAnswerSink();
+const served = new RecordingServedSink();
 
 beforeAll(async () => {
   setLogLevel('silent');
@@ -51,7 +52,7 @@ beforeAll(async () => {
     { provide: Clock, useClass: SystemClock },
     { provide: Ids, useClass: UuidIds },
     { provide: AnswerSink, useValue: sink },
-    { provide: ServedSink, useValue: new RecordingServedSink() },
+    { provide: ServedSink, useValue: served },
     ReadinessRegistry,
   ];
 
@@ -133,6 +134,11 @@ it('serves a champion, then the next one, tells what it does, and scores in the 
     status: 404,
     code: 'not_found',
   });
+
+  // Each version's own count, by itself and apart from the answers.
+  const counted = await until(async () => (served.told.length >= 2 ? served.told : null));
+  const last = new Map(counted.map(({ version, requests }) => [version, requests]));
+  expect(last).toEqual(new Map([first, second].map((version) => [version, 1])));
 
   const [scored] = await part(Scorer).score('digits', first, new Float32Array(16), 1);
   expect(scored?.prediction).toBe(0);
