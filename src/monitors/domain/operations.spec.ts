@@ -131,6 +131,15 @@ describe('burn rates', () => {
     expect(later.explanation).not.toContain('burns');
   });
 
+  it.each([
+    ['calm', 1, 5 * 3_600_000],
+    ['undecided', 1, 7 * 3_600_000],
+    ['alarm', 50, 5 * 3_600_000],
+    ['undecided', 50, 7 * 3_600_000],
+  ])('is %s about errors (%p of 100 failed) when nobody asked for %p ms', (state, errors, later) => {
+    expect(judge(minutes(0, 20, { requests: 100, errors }), spec(), later)('errors').state).toBe(state);
+  });
+
   it('keeps its promise on streams whose error ratio is the allowed one', () => {
     const every = 20_000;
     let requests = 0;

@@ -1,4 +1,4 @@
-import type { ModelSpec } from '../../models/index.js';
+import type { ModelSpec, MonitorPolicy } from '../../models/index.js';
 import type { Window } from '../../telemetry/index.js';
 import { withBurnRates } from './burn-finding.js';
 import { type BurnState, NEW_BURN, observeBurn } from './burn-rate.js';
@@ -15,7 +15,7 @@ import {
   stateLatency,
   testsOf,
 } from './operations-monitor.js';
-import type { Statement } from './statement.js';
+import { type Statement, undecided } from './statement.js';
 
 /** What the monitors of operation keep. Plain data: survives JSON bit for bit. */
 export interface OperationsState {
@@ -90,8 +90,24 @@ export function stateOperations(
   const errors = stateErrors(state.errors, objectives.maxErrorRatio, policy);
   return new Map<MonitorName, Statement>([
     ['latency', withBurnRates(latency, state.latencyBurn, 'slow requests', policy, now)],
-    ['errors', withBurnRates(errors, state.errorBurn, 'failed requests', policy, now)],
+    ['errors', withBurnRates(unlessStale(errors, state, policy, now), state.errorBurn, 'failed requests', policy, now)],
     ['cost', stateCost(state.cost, objectives.maxCostPerThousand, policy, sizes)],
     ['coverage', stateCoverage(state.coverage, policy)],
   ]);
+}
+
+/** A block of requests says nothing about now when it is older than this, or than the longest burn-rate window. */
+const STALE_MS = 3_600_000;
+
+function unlessStale(
+  errors: Statement,
+  { errors: { last, pending } }: OperationsState,
+  policy: Pick<MonitorPolicy, 'burnRates' | 'minimumSamples'>,
+  now: Date,
+): Statement {
+  const longestMs = Math.max(STALE_MS, ...policy.burnRates.map(({ longSeconds }) => longSeconds * 1000));
+  if (last === null || now.getTime() - last.at <= longestMs) return errors;
+  const hours = Math.floor((now.getTime() - last.at) / 3_600_000);
+  const reason = `Only ${pending.requests} requests in the last ${hours} h; ${policy.minimumSamples} are needed.`;
+  return { ...undecided(reason, errors.falseAlarm), evidence: errors.evidence };
 }

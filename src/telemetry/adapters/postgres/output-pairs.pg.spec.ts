@@ -7,7 +7,14 @@ import { type AdmittedEvent, type ModelView, viewOf } from '../../domain/admit.j
 import type { Output } from '../../domain/event.js';
 import { MOST_PAIRS, MOST_PAIRS_A_BATCH, MOST_STEPS, MOST_TEXT, pairsToKeep } from '../../domain/output-pair.js';
 import { telemetryPersistence } from '../../persistence.js';
+import { parseSettings } from '../../../platform/config/index.js';
+import { FakeClock } from '../../../kernel/testing/index.js';
+import { LedgerLogIntake } from '../../log-intake.js';
+import { ModelViews } from '../../model-views.js';
+import { telemetrySettings } from '../../settings.js';
+import { FakeModelStore } from '../../testing/index.js';
 import { insertOutputPairs } from './output-pairs.js';
+import { PostgresBatchLedger } from './postgres-batch-ledger.js';
 import { PostgresOutputPairStore } from './postgres-output-pair-store.js';
 
 const AT = new Date('2026-01-01T00:00:00Z');
@@ -141,5 +148,47 @@ describe('kept pairs', () => {
       ),
       { numRuns: 100 },
     );
+  });
+
+  it('come from the events of a log, each once, however often a chunk is tried', async () => {
+    const task = { kind: 'series', steps: 3 } as const;
+    const model: Model = {
+      ...{ id: 'log', model: 'log', spec: someSpec({ task }), status: { phase: 'Registered', generation: 1 } },
+      ...{ revision: 1, createdAt: AT, updatedAt: AT },
+    };
+    const clock = new FakeClock(AT);
+    const settings = parseSettings([telemetrySettings], {}).of(telemetrySettings);
+    const views = new ModelViews(new FakeModelStore([model]), clock);
+    const intake = new LedgerLogIntake(new PostgresBatchLedger(test.db), views, null, clock, settings);
+    const source = { topic: 'outputs', partition: 0 };
+    const { epoch, next } = await intake.claim(source);
+    const event = (n: number, answer: object) => ({
+      ...{ schema: 'ratchet.dev/inference/v1', requestId: `r${n}`, model: 'log', version: someDigest('a') },
+      ...{ at: AT.getTime() - 1_000 + n, latencyMs: 2, ...answer },
+    });
+    const shadow = (output: unknown) => ({ version: someDigest('f'), output });
+    const events = [
+      event(0, { output: [1, 2, 3], shadow: shadow([1, 2, 4]) }),
+      event(1, { output: [1, 2, 3] }),
+      event(0, { output: [1, 2, 3], shadow: shadow([1, 2, 4]) }),
+      event(2, { output: [5], prediction: 5, shadow: shadow([6]) }),
+    ];
+    const records = events.map((value, i) => ({
+      ...{
+        offset: next + i,
+        key: null,
+        value: Buffer.from(JSON.stringify(value)),
+        headers: {},
+        timestamp: AT.getTime(),
+      },
+    }));
+    const chunk = { source, epoch, from: next, to: next + records.length, format: 'native', records } as const;
+    await intake.write(chunk);
+    await intake.write(chunk);
+    const pairs = await read('log');
+    expect(pairs.map(({ requestId, output, shadow: said }) => [requestId, output, said])).toEqual([
+      ['r0', [1, 2, 3], [1, 2, 4]],
+      ['r2', [5], [6]],
+    ]);
   });
 });
