@@ -22,12 +22,23 @@ export class ModelShape {
   topClasses: ReadonlySet<number> | null = null;
   private readonly slots = new WeakMap<readonly string[], Int16Array>();
 
-  constructor(readonly view: ModelView) {
+  constructor(private newest: ModelView) {
+    const view = newest;
     const isBinned = view.classes === null;
     this.features = isBinned ? [...view.features, PREDICTION_FEATURE] : view.features;
     this.predictionSlot = isBinned ? view.features.length : -1;
     this.featureSet = stableHash(view.features.join('\0'));
     this.table = new BinTable(this.features.length);
+  }
+
+  /** The model as its document says now. */
+  get view(): ModelView {
+    return this.newest;
+  }
+
+  /** Takes over what a new document says beside what is counted: what is redacted, say. It must fit. */
+  renew(view: ModelView): void {
+    this.newest = view;
   }
 
   /** Whether only some classes are counted by themselves. */

@@ -7,7 +7,10 @@ export class ShapeCache {
 
   of(view: ModelView): ModelShape {
     const known = this.shapes.get(view.name);
-    if (known?.fits(view) === true) return known;
+    if (known?.fits(view) === true) {
+      known.renew(view);
+      return known;
+    }
     const made = new ModelShape(view);
     this.shapes.set(view.name, made);
     return made;

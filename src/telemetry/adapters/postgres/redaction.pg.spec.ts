@@ -139,6 +139,27 @@ describe('a redacted field', () => {
     expect(await leaks()).toEqual([]);
   });
 
+  it('is nowhere from two seconds after the document began to redact it', async () => {
+    const { log, models, clock } = setUp({ features: ['mean', 'age'] });
+    const source = { topic: 'changed', partition: 0 };
+    const { epoch } = await log.claim(source);
+    const write = async (offset: number): Promise<void> => {
+      const value = Buffer.from(JSON.stringify(native(offset)));
+      const records = [{ offset, key: null, value, headers: {}, timestamp: T0.getTime() }];
+      await log.write({ source, epoch, from: offset, to: offset + 1, format: 'native', records });
+    };
+    await write(0);
+    expect(await leaks()).toEqual(['telemetry.sample']);
+    await test.db.query('TRUNCATE telemetry.sample');
+    const [before] = models.models;
+    const telemetry = { ...before!.spec.telemetry, redact: ['secret'] };
+    models.models[0] = { ...before!, spec: { ...before!.spec, telemetry } };
+    clock.advance(2001);
+    await write(1);
+    expect(await leaks()).toEqual([]);
+    expect(await test.db.query('SELECT request_id FROM telemetry.sample')).toEqual([{ request_id: 'r1' }]);
+  });
+
   it('is not kept either where a body is refused at the door', async () => {
     const { models, clock } = setUp({ redact: ['secret'] });
     const letters = new RedactingDeadLetterStore(new PostgresDeadLetterStore(test.db), new ModelViews(models, clock));
