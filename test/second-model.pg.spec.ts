@@ -122,7 +122,11 @@ const withoutRunner = (process.env['RATCHET_TESTS_WITHOUT'] ?? '').split(',').in
     });
     expect(await get('triggers/in-a-hurry-t1')).toMatchObject({
       spec: { cause: 'no-compressed-champion', remedy: { recipe: 'quantize-static' } },
-      status: { phase: 'Resolved', outcome: 'refused' },
+      status: {
+        ...{ phase: 'Resolved', outcome: 'refused' },
+        achieved: { decidedBy: 'candidates', candidate: 'in-a-hurry-t1-c1', promotion: null },
+      },
+      charge: { runnerSeconds: expect.any(Number), gpuSeconds: 0 },
     });
     expect(await get('jobs/in-a-hurry-t1-job')).toMatchObject({
       status: { phase: 'Succeeded', candidates: [record['candidateVersion']] },
@@ -161,6 +165,24 @@ const withoutRunner = (process.env['RATCHET_TESTS_WITHOUT'] ?? '').split(',').in
       items: [{ champion: candidateVersion }, { champion: reference }],
     });
     expect(await get('records/breast-cancer-t1-c1')).toMatchObject({ outcome: 'promoted', decidedBy: 'promotions' });
+    expect(await get('triggers/breast-cancer-t1')).toMatchObject({
+      status: {
+        outcome: 'promoted',
+        achieved: {
+          ...{ candidate: 'breast-cancer-t1-c1', version: candidateVersion, promotion: 'breast-cancer-t1-c1-p' },
+          figures: { sizeRatio: expect.any(Number), agreement: { candidate: expect.any(Number) } },
+        },
+      },
+    });
+    const ladder = ((await get('models/breast-cancer/remedies'))['items'] as Json[])[0];
+    expect(ladder).toMatchObject({
+      cause: 'no-compressed-champion',
+      remedies: [{ remedy: 'quantize-static' }, {}, {}],
+    });
+    expect(await get('models/breast-cancer/trigger-budget')).toMatchObject({
+      ...{ open: null, changedBy: null, changes: [], gpuSeconds: { spentSeconds: 0 } },
+      runnerSeconds: { spentSeconds: expect.any(Number) },
+    });
     expect(await get('audit/verify')).toMatchObject({ intact: true });
   }, 120_000);
 });
