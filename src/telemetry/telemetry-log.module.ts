@@ -3,12 +3,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { Inject, Module, type OnApplicationShutdown, type OnModuleInit } from '@nestjs/common';
 import { Ids } from '../kernel/index.js';
 import {
+  createKafka,
   type Kafka,
   KAFKA_CLIENT,
   KafkaModule,
   kafkaSettings,
   type KafkaSettings,
   KafkaUnreachable,
+  PATIENT,
   requireTopics,
 } from '../platform/kafka/index.js';
 import { log } from '../platform/observability/index.js';
@@ -44,8 +46,10 @@ const WAIT_MS = 10_000;
   providers: [
     {
       provide: LOG_SINKS,
-      inject: [KAFKA_CLIENT, telemetryLogSettings.token, Ids],
-      useFactory: (kafka: Kafka | null, settings: TelemetryLogSettings, ids: Ids): LogSinks | null => {
+      inject: [kafkaSettings.token, telemetryLogSettings.token, Ids],
+      useFactory: (connection: KafkaSettings, settings: TelemetryLogSettings, ids: Ids): LogSinks | null => {
+        // A client of its own: one that gave up early would have to send what may have arrived a second time.
+        const kafka = createKafka(connection, PATIENT);
         if (kafka === null) return null;
         const events = new LogEventSink(
           new KafkaAppender(kafka),

@@ -23,17 +23,16 @@ const Record = existsSync(proto)
   : null;
 
 registerZstd();
-const kafka = new kafkajs.Kafka({
-  clientId: 'loader',
-  brokers: BROKERS.split(','),
-  logLevel: kafkajs.logLevel.NOTHING,
-});
+// Of the whole client, because its connections have retries of their own: it must outlast any restart of the broker.
+const retry = { initialRetryTime: 50, maxRetryTime: 500, retries: 10_000 };
+const brokers = BROKERS.split(',');
+const kafka = new kafkajs.Kafka({ clientId: 'loader', brokers, logLevel: kafkajs.logLevel.NOTHING, retry });
 const producer = kafka.producer({
   idempotent: true,
   maxInFlightRequests: 1,
   allowAutoTopicCreation: false,
   createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
-  retry: { initialRetryTime: 50, maxRetryTime: 500 },
+  retry,
 });
 
 let id = 0;

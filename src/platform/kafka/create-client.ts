@@ -12,20 +12,33 @@ export type Kafka = InstanceType<typeof kafkajs.Kafka>;
 /** Retries of one operation inside the client; whoever calls has his own, longer, ones. */
 const RETRY = { initialRetryTime: 100, maxRetryTime: 2000, retries: 5 };
 
+/** How an operation is tried again inside the client; it holds for its connections too, which give up on their own. */
+export interface Retry {
+  readonly initialRetryTime: number;
+  readonly maxRetryTime: number;
+  readonly retries: number;
+}
+
+/** Tries for some minutes: a broker that is restarted is back long before. */
+export const PATIENT: Retry = { initialRetryTime: 100, maxRetryTime: 1000, retries: 300 };
+
 /**
  * The client of the configured brokers; not connected yet. Null when none are configured.
  * @throws KafkaMisconfigured when a file cannot be read
  */
-export function createKafka(settings: KafkaSettings): Kafka | null {
+export function createKafka(settings: KafkaSettings, retry: Retry = RETRY): Kafka | null {
   const { brokers } = settings;
   if (brokers === undefined) return null;
   quietenTimers();
   registerZstd();
-  return new kafkajs.Kafka(clientConfig({ ...settings, brokers }));
+  return new kafkajs.Kafka(clientConfig({ ...settings, brokers }, retry));
 }
 
 /** What kafkajs is made with. */
-export function clientConfig(settings: KafkaSettings & { readonly brokers: readonly string[] }): KafkaConfig {
+export function clientConfig(
+  settings: KafkaSettings & { readonly brokers: readonly string[] },
+  retry: Retry = RETRY,
+): KafkaConfig {
   const sasl = saslOf(settings);
   return {
     clientId: settings.clientId,
@@ -34,7 +47,7 @@ export function clientConfig(settings: KafkaSettings & { readonly brokers: reado
     authenticationTimeout: settings.requestTimeoutMs,
     requestTimeout: settings.requestTimeoutMs,
     enforceRequestTimeout: true,
-    retry: RETRY,
+    retry: { ...retry },
     logLevel: kafkajs.logLevel.INFO,
     logCreator: kafkaLogCreator,
     ...(settings.tls ? { ssl: tlsOf(settings) } : {}),

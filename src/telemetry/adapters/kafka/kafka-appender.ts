@@ -1,10 +1,7 @@
 import kafkajs, { type Message, type Producer } from 'kafkajs';
-import type { Kafka } from '../../../platform/kafka/index.js';
+import { type Kafka, PATIENT } from '../../../platform/kafka/index.js';
 import { IntakeUnavailable } from '../../domain/errors.js';
 import { type OutgoingRecord, RecordAppender } from '../../ports.js';
-
-/** With a second between them, some minutes: a broker that is restarted is back long before. */
-const RETRIES = 300;
 
 /**
  * Appends by an idempotent producer: all replicas, zstd. One call is tried again inside kafkajs with the same sequence
@@ -46,7 +43,7 @@ export class KafkaAppender extends RecordAppender {
       maxInFlightRequests: 1,
       allowAutoTopicCreation: false,
       createPartitioner: kafkajs.Partitioners.DefaultPartitioner,
-      retry: { initialRetryTime: 100, maxRetryTime: 1000, retries: RETRIES },
+      retry: { ...PATIENT },
     });
     await producer.connect();
     return producer;
