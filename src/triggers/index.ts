@@ -1,5 +1,4 @@
 export * from './domain/remedy.js';
 export * from './domain/trigger.js';
 export type { OpenChange } from './domain/obstacles.js';
-export { OpenChanges } from './open-changes.js';
 export * from './ports.js';

@@ -1,3 +1,4 @@
+import type { OpenChange } from './domain/obstacles.js';
 import type { RemedyOutcome } from './domain/remedy-outcome.js';
 import type { TriggerCharge } from './domain/trigger-budget.js';
 import type { Achievement, Trigger, TriggerDecision, TriggerOutcome } from './domain/trigger.js';
@@ -43,4 +44,17 @@ export abstract class TriggerLedger {
 export abstract class OutcomeHistory {
   /** Outcomes at or after `since`, newest first, at most 5,000; triggers that were cancelled are none. */
   abstract list(since: Date): Promise<RemedyOutcome[]>;
+}
+
+/** Tells the changes of one kind that a model has open. */
+export type OpenChangeSource = (model: string) => Promise<readonly OpenChange[]>;
+
+/**
+ * What is under way downstream, for whoever must not begin something beside it. Stages downstream register themselves at
+ * start, because nothing here may import them.
+ */
+export abstract class OpenChanges {
+  abstract register(source: OpenChangeSource): void;
+  /** Of all sources, in the order of registration. Rejects when one cannot tell: not knowing is not "nothing". */
+  abstract list(model: string): Promise<OpenChange[]>;
 }

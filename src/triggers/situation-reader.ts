@@ -6,8 +6,7 @@ import { type EvidencePlan, MOST_WISHES, planEvidence } from './domain/evidence-
 import { isExhausted } from './domain/remedy-ladder.js';
 import { freshSince, type PolicyInput } from './domain/trigger-policy.js';
 import type { Trigger } from './domain/trigger.js';
-import type { OpenChanges } from './open-changes.js';
-import type { TriggerLedger, TriggerStore } from './ports.js';
+import type { OpenChanges, TriggerLedger, TriggerStore } from './ports.js';
 import type { RemedyBook } from './remedy-book.js';
 
 const DAY_MS = 86_400_000;

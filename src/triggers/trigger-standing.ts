@@ -3,8 +3,7 @@ import type { ChangeLock, Model } from '../models/index.js';
 import { coolDownEnd, type OpenChange } from './domain/obstacles.js';
 import { quietUntil } from './domain/quiet-hours.js';
 import { type BudgetState, budgetState } from './domain/trigger-budget.js';
-import type { OpenChanges } from './open-changes.js';
-import type { TriggerLedger, TriggerStore } from './ports.js';
+import type { OpenChanges, TriggerLedger, TriggerStore } from './ports.js';
 
 const DAY_MS = 86_400_000;
 

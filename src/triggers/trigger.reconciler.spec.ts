@@ -13,7 +13,7 @@ import { ModelIsChanging, NothingServes, TriggerStillOpen } from './domain/error
 import { TRIGGER_OUTCOMES, TriggerOpened, TriggerResolved } from './domain/trigger.js';
 import { SituationReader } from './situation-reader.js';
 import type { OpenChange } from './domain/obstacles.js';
-import { OpenChanges } from './open-changes.js';
+import { RegisteredChanges } from './open-changes.js';
 import { RemedyBook } from './remedy-book.js';
 import {
   aFinding,
@@ -47,7 +47,7 @@ async function world(champion = CHAMPION) {
   const desk = new TriggerDesk({ triggers, ledger, history, lock, unitOfWork, facts, audit, clock });
   const endings = new TriggerEndings({ triggers, ledger, unitOfWork, facts, audit, clock });
   const evidence = new FakeEvidenceRequests(clock);
-  const changes = new OpenChanges();
+  const changes = new RegisteredChanges();
   const book = new RemedyBook(new FakeOutcomeHistory(triggers, ledger), clock);
   const situations = new SituationReader({
     ...{ findings, rescores, evidence, samples, lock, changes, triggers, ledger, book },

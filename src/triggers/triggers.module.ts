@@ -11,8 +11,8 @@ import { PostgresOutcomeHistory } from './adapters/postgres/postgres-outcome-his
 import { PostgresTriggerLedger } from './adapters/postgres/postgres-trigger-ledger.js';
 import { PostgresTriggerStore } from './adapters/postgres/postgres-trigger-store.js';
 import { TriggerResolved } from './domain/trigger.js';
-import { OpenChanges } from './open-changes.js';
-import { OutcomeHistory, TriggerLedger, TriggerOutcomes, TriggerStore } from './ports.js';
+import { RegisteredChanges } from './open-changes.js';
+import { OpenChanges, OutcomeHistory, TriggerLedger, TriggerOutcomes, TriggerStore } from './ports.js';
 import { RemedyBook } from './remedy-book.js';
 import { triggersSettings, type TriggersSettings } from './settings.js';
 import { SituationReader } from './situation-reader.js';
@@ -28,7 +28,7 @@ import { TRIGGER_KIND, TriggerReconciler } from './trigger.reconciler.js';
     { provide: TriggerStore, useClass: PostgresTriggerStore },
     { provide: TriggerLedger, useClass: PostgresTriggerLedger },
     { provide: OutcomeHistory, useClass: PostgresOutcomeHistory },
-    { provide: OpenChanges, useFactory: () => new OpenChanges() },
+    { provide: OpenChanges, useClass: RegisteredChanges },
     {
       provide: RemedyBook,
       inject: [OutcomeHistory, Clock],
