@@ -106,11 +106,12 @@ function readInference(fields: Fields, row: EventRow): void {
   if (isGiven(fields.confidence)) row.confidence = within(fields, 'confidence', 0, 1);
   if (isGiven(fields.features)) readFeatures(fields.features, row);
   if (isGiven(fields.shadow)) readShadow(fields.shadow, row);
+  const keep = keepsInput(fields.sample);
   if (isGiven(fields.input)) {
     const input = decodeInput(fields.input);
     if (typeof input === 'string') throw new FieldFault(input);
     // Whoever sent the request may not want its input to be kept.
-    if (keepsInput(fields.sample)) row.input = input;
+    if (keep) row.input = input;
   }
 }
 
