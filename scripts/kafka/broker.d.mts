@@ -12,14 +12,11 @@ export interface BrokerSasl {
 }
 
 export interface BrokerTls {
-  /** All PEM; the key unencrypted PKCS #8. */
-  readonly certificate: string;
-  readonly key: string;
+  /** PKCS #12 file with the broker's key and certificate. */
+  readonly store: string;
+  readonly password: string;
+  /** PEM of who signed the certificate. */
   readonly authority: string;
-  /** The broker asks its clients for certificates. */
-  readonly clientCertificates?: boolean;
-  /** What this process's own admin client shows, when it is asked. */
-  readonly client?: { readonly cert: string; readonly key: string };
 }
 
 export interface BrokerOptions {

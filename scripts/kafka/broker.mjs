@@ -198,7 +198,7 @@ function launch({ classPath, home, heapMb = 192, fullJit = false, archive = 'use
 function clientSecurity(security) {
   if (security === null) return {};
   return {
-    ...(security.tls ? { ssl: { ca: [security.tls.authority], ...security.tls.client } } : {}),
+    ...(security.tls ? { ssl: { ca: [security.tls.authority] } } : {}),
     ...(security.sasl ? { sasl: security.sasl } : {}),
   };
 }

@@ -51,12 +51,11 @@ function protocolOf({ tls, sasl }) {
 function securityProperties({ tls, sasl }) {
   const result = {};
   if (tls) {
-    result['ssl.keystore.type'] = 'PEM';
-    result['ssl.keystore.certificate.chain'] = tls.certificate;
-    result['ssl.keystore.key'] = tls.key;
-    result['ssl.truststore.type'] = 'PEM';
-    result['ssl.truststore.certificates'] = tls.authority;
-    result['ssl.client.auth'] = tls.clientCertificates ? 'required' : 'none';
+    for (const store of ['keystore', 'truststore']) {
+      result[`ssl.${store}.type`] = 'PKCS12';
+      result[`ssl.${store}.location`] = tls.store;
+      result[`ssl.${store}.password`] = tls.password;
+    }
     result['ssl.endpoint.identification.algorithm'] = '';
   }
   if (sasl) {
