@@ -2,9 +2,11 @@
  * npm run bench:detectors: our detectors beside River's and beside a dummy that always fires, on the same streams.
  *
  *   --quick     12 streams a cell instead of 300 and little else: under a minute, figures are rough, nothing is written
+ *   --reuse     keeps the streams, River's answers and the parts of the last run that are there; goes on with the rest
+ *   --only PART makes one part (streams, river:NAME, bernoulli, evaluated, real, annotated, drift:500, drift:5000, …)
  *   --golden    writes what River's ADWIN and Page–Hinkley say about the fixed streams of the tests
  */
-import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { toleratedRate } from '../../dist/monitors/domain/rate-monitor.js';
@@ -34,38 +36,68 @@ if (process.argv.includes('--golden')) {
   process.exit(0);
 }
 
-const folder = join(ROOT, '.ratchet', 'bench-streams');
-rmSync(folder, { recursive: true, force: true });
+const folder = join(ROOT, '.ratchet', quick ? 'bench-streams-quick' : 'bench-streams');
+const only = process.argv.includes('--only') ? process.argv[process.argv.indexOf('--only') + 1] : null;
+const reuse = only !== null || process.argv.includes('--reuse');
+if (!reuse) rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder, { recursive: true });
 const count = quick ? 12 : 300;
-console.log(`${count} streams of ${LENGTH.toLocaleString('en-US')} for each of ${CELLS.length} cells, and real ones`);
-writeErrorStreams(folder, count);
-await runPython(python, [riverSide, 'real', folder, quick ? '1' : '10']);
-await runPython(python, [riverSide, 'run', folder]);
-
-const cells = CELLS.map((rate) => readStreams(folder, `cell-${rate}`));
 const known = () => ({ nullRate: STABLE_RATE, threshold: A });
 const evaluated = ({ bad, samples }) => ({
   nullRate: toleratedRate(bad, samples, 0.01, 'evaluation').rate,
   threshold: A,
 });
+const cells = once(() => CELLS.map((rate) => readStreams(folder, `cell-${rate}`)));
+const real = once(() => byGroup(readStreams(folder, 'real')));
+
+const sets = [...CELLS.map((rate) => `cell-${rate}`), 'real', 'annotated'];
+await part('streams', async () => {
+  console.log(`${count} streams of ${LENGTH.toLocaleString('en-US')} for each of ${CELLS.length} cells, and real ones`);
+  writeErrorStreams(folder, count);
+  await runPython(python, [riverSide, 'real', folder, quick ? '1' : '6']);
+  return {};
+});
+for (const set of sets)
+  await part(`river:${set}`, async () => {
+    await runPython(python, [riverSide, 'run', folder, set]);
+    return {};
+  });
 const results = {
   count,
-  bernoulli: rows(cells, known),
-  disagreements: disagreements(cells.slice(0, 4)),
-  microseconds: costs(cells[3]),
-  evaluated: evaluatedRates(quick ? cells.map(first(10)) : cells, A),
-  real: rows(byGroup(readStreams(folder, 'real')), evaluated),
-  annotated: annotated(readStreams(folder, 'annotated')),
-  drift: (quick ? [500] : [500, 5_000]).map((baseline) => inputDrift(quick ? 5 : 300, baseline)),
   A,
+  bernoulli: await part('bernoulli', () => rows(cells(), known)),
+  disagreements: await part('disagreements', () => disagreements(cells().slice(0, 4))),
+  microseconds: await part('microseconds', () => costs(cells()[3])),
+  evaluated: await part('evaluated', () => evaluatedRates(cells(), A)),
+  real: await part('real', () => rows(real(), evaluated)),
+  annotated: await part('annotated', () => annotated(readStreams(folder, 'annotated'))),
+  drift: [],
 };
-const text = report(results);
-console.log(`\n${text}`);
-if (!quick) writeFileSync(join(HERE, 'RESULTS.md'), text);
-console.log(
-  `\n${Math.round((Date.now() - began) / 1000)} seconds${quick ? '' : '; written to bench/detectors/RESULTS.md'}`,
-);
+for (const baseline of quick ? [500] : [500, 5_000])
+  results.drift.push(await part(`drift:${baseline}`, () => inputDrift(quick ? 5 : 300, baseline)));
+if (only === null) {
+  const text = report(results);
+  console.log(`\n${text}`);
+  if (!quick) writeFileSync(join(HERE, 'RESULTS.md'), text);
+  console.log(
+    `${Math.round((Date.now() - began) / 1000)} seconds${quick ? '' : '; written to bench/detectors/RESULTS.md'}`,
+  );
+}
+
+/** One part of the benchmark; its result is kept beside the streams, for `--reuse`. */
+async function part(name, make) {
+  if (only !== null && only !== name) return null;
+  const file = join(folder, `${name.replace(':', '-')}.part.json`);
+  if (reuse && only === null && existsSync(file)) return JSON.parse(readFileSync(file, 'utf8'));
+  const result = await make();
+  writeFileSync(file, JSON.stringify(result));
+  return result;
+}
+
+function once(make) {
+  let made = null;
+  return () => (made ??= make());
+}
 
 /** A row for each detector: what it did in every cell. */
 function rows(sets, knowledge) {
@@ -78,7 +110,13 @@ function rows(sets, knowledge) {
   }));
   const river = Object.keys(sets[0].river).map((name) => ({
     name: `River: ${name}`,
-    cells: sets.map((set) => judge(set.streams, (stream) => set.river[name].alarms[stream.id])),
+    cells: sets.map((set) => {
+      const { alarms } = set.river[name];
+      return judge(
+        set.streams.filter(({ id }) => alarms[id] !== undefined),
+        ({ id }) => alarms[id],
+      );
+    }),
   }));
   const dummy = sets.map((set) => judge(set.streams, (stream) => always(stream.length)));
   return {
@@ -140,10 +178,6 @@ function annotated(set) {
     ...Object.keys(set.river).map((name) => [`River: ${name}`, score((stream) => set.river[name].alarms[stream.id])]),
     ['always fires', score(({ length }) => always(length))],
   ];
-}
-
-function first(n) {
-  return (cell) => ({ ...cell, streams: cell.streams.slice(0, n) });
 }
 
 function percent(share) {

@@ -9,7 +9,7 @@ River 0.26.1 with its defaults; our e-detectors with A = ${thousands(A)}, that i
 5 % errors before the change, p0 = 5 % known. *false/10k*: false alarms per 10,000 stable observations. *streams*: share of
 streams with one before the change or, where nothing changes, at all (our bound: ${percent(10_000 / A)} within 10,000,
 ${percent(3_000 / A)} within 3,000). *miss / delay*: share without an alarm after the change, mean observations to the first.
-F1 counts the first alarm within 1,000 of a change as right and every other alarm as wrong.
+F1 counts the first alarm within 1,000 of a change as right and every other alarm as wrong. HDDM sees the first 100 streams.
 
 ${bernoulliTable(bernoulli)}
 

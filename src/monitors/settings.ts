@@ -21,7 +21,7 @@ export const monitorsSettings = settingsGroup(
       .min(0)
       .max(0.5)
       .default(0.05)
-      .describe('Least drift that counts: move of a mean rank (0..1), and twice that of the share of a bin or class.'),
+      .describe('Least drift that counts: move of a mean rank (0..1); half of it for the share of a bin or class.'),
     encoderModelPath: z
       .string()
       .default('')

@@ -3,7 +3,7 @@ import type { MonitorPolicy } from '../../models/index.js';
 import { CUSTOMARY } from './detectors/distances.js';
 import { BASELINE_MISS } from './detectors/shift-design.js';
 import type { DriftDesign, DriftMonitorState } from './drift-monitor.js';
-import { type Statement, undecided } from './statement.js';
+import { type Score, type Statement, undecided } from './statement.js';
 
 const MEASURES = [
   'psi',
@@ -30,7 +30,8 @@ export function stateDrift(
   const { last, alarm } = state;
   if (last === null)
     return undecided(`${state.answers} answers since the baseline; a look needs ${policy.minimumSamples}.`, falseAlarm);
-  const common = { evidence: evidenceOf(what, state, design, policy), falseAlarm, changeAt: null, level: null };
+  const evidence = evidenceOf(what, state, design, policy);
+  const common = { evidence, scores: scoresOf(state, policy), falseAlarm, changeAt: null, level: null };
   const looked = Object.values(last.features);
   if (looked.length === 0)
     return { ...common, state: 'undecided', explanation: 'No feature has the bins that its baseline has.' };
@@ -68,6 +69,17 @@ function inWords(direction: string, { baseline }: DriftDesign, feature: string):
   const [from, to] = [counts.bins[index - 1], counts.bins[index]];
   if (from === undefined) return `more below ${String(to)}`;
   return to === undefined ? `more from ${String(from)} up` : `more from ${String(from)} to ${String(to)}`;
+}
+
+/** What decides: the joint score; a feature's own decides alone where it is the number of features times as large. */
+function scoresOf({ score, evidence }: DriftMonitorState, { falseAlarmEvery }: MonitorPolicy): Score[] {
+  const features = Object.entries(evidence);
+  const single = features.map(([feature, own]) => ({
+    name: `${feature}.score`,
+    score: own.score,
+    threshold: features.length * falseAlarmEvery,
+  }));
+  return [{ name: 'score', score, threshold: falseAlarmEvery }, ...single];
 }
 
 function evidenceOf(what: string, state: DriftMonitorState, design: DriftDesign, policy: MonitorPolicy): Evidence[] {
