@@ -138,7 +138,8 @@ export class Watchtower {
       this.waiting.push(row);
     }
     if (!this.compressed) return;
-    const batch = this.waiting.splice(0, rescoreBatch(this.spec.monitors, wish));
+    const rowLength = this.spec.input.shape.slice(1).reduce((length, size) => length * size, 1);
+    const batch = this.waiting.splice(0, rescoreBatch(this.spec.monitors, wish, rowLength));
     this.rescored.push(...batch);
     this.feed(
       'fidelity',
