@@ -158,8 +158,10 @@ export const telemetryLogSettings = settingsGroup(
       .describe('Bytes of all partitions that wait in memory; the same.'),
     fetchBytes: count
       .min(1024)
-      .default(16 * MEBIBYTE)
-      .describe('Most bytes of one fetch, as they are on the log.'),
+      .default(4 * MEBIBYTE)
+      .describe(
+        'Most bytes of one fetch, as they are on the log: compressed. One fetch is decoded in one go; if that took longer than the session, the process would lose its partitions over and over.',
+      ),
     fetchWaitMs: count.min(10).max(60_000).default(250).describe('How long a broker may wait for something to fetch.'),
     sessionTimeoutMs: count
       .min(1000)

@@ -69,8 +69,8 @@ function followedTopics(settings: TelemetryLogSettings): FollowedTopic[] {
 function readOptions({ groupId, sessionTimeoutMs, fetchWaitMs, fetchBytes }: TelemetryLogSettings): KafkaReadOptions {
   return {
     ...{ groupId, sessionTimeoutMs, fetchWaitMs, fetchBytes },
-    // One partition may fill half a fetch, so that a busy one does not starve the others.
-    partitionBytes: Math.ceil(fetchBytes / 2),
+    // One partition may fill a quarter of a fetch, so that a busy one does not starve the others.
+    partitionBytes: Math.ceil(fetchBytes / 4),
     noteMs: NOTE_MS,
     retryMs: RETRY_MS,
   };

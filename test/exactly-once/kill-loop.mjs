@@ -10,11 +10,12 @@ const PATIENCE_MS = 60_000;
  * (stopped, until somebody else has taken its partitions over, then let go on), every seventh the broker.
  * @throws when the rate does not come back: a dead workload proves nothing
  */
-export async function killLoop(scene, { kills, seed, minimumRate }, say) {
+export async function killLoop(scene, { kills, seed, minimumRate, seconds }, say) {
+  const deadline = Date.now() + seconds * 1000;
   const random = seeded(seed);
   const byKind = { sigkill: 0, zombie: 0, broker: 0 };
   let slowest = Number.POSITIVE_INFINITY;
-  for (let n = 1; n <= kills; n += 1) {
+  for (let n = 1; n <= kills && Date.now() < deadline; n += 1) {
     const rate = await untilWorking(scene, minimumRate);
     slowest = Math.min(slowest, rate);
     await sleep(100 + random() * 300);

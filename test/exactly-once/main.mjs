@@ -4,7 +4,7 @@
  * under load, of which processes and broker are killed at random moments; afterwards a program of its own compares what is
  * on the log with what was counted. Needs dist/ (npm run setup).
  *
- *   node test/exactly-once/main.mjs [--kills 30] [--seed 1] [--processes 2] [--rate 2000] [--minimum-rate 300] [--json FILE]
+ *   node test/exactly-once/main.mjs [--kills 30] [--seed 1] [--processes 2] [--rate 1000] [--minimum-rate 300] [--seconds N] [--json FILE]
  */
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,7 +18,8 @@ const { values } = parseArgs({
     kills: { type: 'string', default: '30' },
     seed: { type: 'string', default: '1' },
     processes: { type: 'string', default: '2' },
-    rate: { type: 'string', default: '2000' },
+    rate: { type: 'string', default: '1000' },
+    seconds: { type: 'string', default: 'Infinity' },
     'minimum-rate': { type: 'string', default: '300' },
     json: { type: 'string' },
   },
@@ -28,6 +29,8 @@ const options = {
   seed: Number(values.seed),
   processes: Number(values.processes),
   rate: Number(values.rate),
+  /** After so long no further kill is made; the result says how many there were. */
+  seconds: Number(values.seconds),
   minimumRate: Number(values['minimum-rate']),
 };
 const say = (line) => process.stdout.write(`${((Date.now() - began) / 1000).toFixed(1).padStart(7)} s  ${line}\n`);
