@@ -1,4 +1,5 @@
 /** The real broker and the real PostgreSQL of a run. */
+import { rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import kafkajs from 'kafkajs';
 import pg from 'pg';
@@ -14,13 +15,16 @@ const ROOT = resolve(import.meta.dirname, '../..');
 
 export async function startServices() {
   const broker = await startBroker({ fullJit: true, heapMb: 512 });
-  const postgres = await startEmbeddedPostgres(resolve(ROOT, '.ratchet/bench-postgres'), []);
+  // One of its own: whoever ends first must not stop another run's server.
+  const folder = resolve(ROOT, '.ratchet', `bench-postgres-${process.pid}`);
+  const postgres = await startEmbeddedPostgres(folder, []);
   return {
     broker,
     postgres,
     stop: async () => {
       await broker.stop();
       await postgres.stop();
+      rmSync(folder, { recursive: true, force: true });
     },
   };
 }

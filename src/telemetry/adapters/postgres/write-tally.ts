@@ -6,13 +6,21 @@ import { mergeStates, stateOfAccumulator } from '../../domain/window-state.js';
 import { loadProfiles, saveProfiles } from './feature-profiles.js';
 import { keyOf, saveWindows, selectStored, type StoredWindow } from './window-rows.js';
 
+/** Windows of one statement: more of them would hold up everything else that this process does. */
+const SLICE = 1_000;
+
 /**
- * Adds what was counted to the stored windows, of all models in one statement each. Values whose bins became fixed are
+ * Adds what was counted to the stored windows, of whatever models, a thousand in a statement. Values whose bins became fixed are
  * counted in their windows; the shapes learn the bins once the transaction is committed. The caller holds the models' locks.
  */
 export async function writeTally(db: Database, tally: Tally): Promise<void> {
   await settle(db, tally);
-  const parts = [...tally.models.values()].flatMap(({ windows }) => [...windows.values()]).map(partOf);
+  const windows = [...tally.models.values()].flatMap((model) => [...model.windows.values()]);
+  for (let from = 0; from < windows.length; from += SLICE) await writeWindows(db, windows.slice(from, from + SLICE));
+}
+
+async function writeWindows(db: Database, windows: readonly WindowAccumulator[]): Promise<void> {
+  const parts = windows.map(partOf);
   const stored = new Map((await selectStored(db, parts)).map((window) => [keyOf(window), window]));
   await saveWindows(
     db,
