@@ -1,8 +1,9 @@
 import type { Clock, ReconcileResult, Reconciler, UnitOfWork } from '../kernel/index.js';
-import type { ChampionHistory, ModelStore } from '../models/index.js';
+import type { ChampionHistory, Model, ModelStore } from '../models/index.js';
 import { log } from '../platform/observability/index.js';
 import { gateByCoverage } from './domain/coverage.js';
 import { rescoreBatch } from './domain/evidence-wish.js';
+import { withContract } from './domain/contract.js';
 import { type MonitorName, MONITORS } from './domain/finding.js';
 import { type Statement, toFinding, undecided } from './domain/statement.js';
 import type { Watch } from './domain/watch.js';
@@ -52,7 +53,7 @@ export class MonitorReconciler implements Reconciler {
     }
     const watch: Watch = { model: key, version: period.champion, reference: period.reference, since: period.from };
     const wish = await this.stores.wishes.current(key);
-    const rescored = await this.rescore(watch, rescoreBatch(model.spec.monitors, wish));
+    const rescored = await this.rescore(watch, rescoreBatch(model.spec.monitors, wish, inputLength(model)));
     const closedMs = this.settings.windowGraceMs + model.spec.telemetry.windowSeconds * 1000;
     const closed = new Date(this.clock.now().getTime() - closedMs);
     const measured = await this.parts.outputs.measure(model, watch, closed);
@@ -67,7 +68,7 @@ export class MonitorReconciler implements Reconciler {
       const outputs = await this.parts.outputs.pass(model, watch, known, judged, measured);
       await this.stores.rescores.forget(key, new Date(now.getTime() - this.settings.rescoreDays * DAY_MS));
       const all = new Map<MonitorName, Statement>([...rates, ...windows, ...outputs, ['estimated-accuracy', estimate]]);
-      const stated = gateByCoverage(withFailure(all, rescored.failure));
+      const stated = withContract(gateByCoverage(withFailure(all, rescored.failure)), model.spec.monitors);
       await this.save(watch, stated, now);
       return stated;
     });
@@ -114,4 +115,9 @@ function withFailure(statements: Map<MonitorName, Statement>, failure: string | 
       statements.set(monitor, undecided(`The reference could not score: ${failure}`, statement.falseAlarm));
   }
   return statements;
+}
+
+/** Numbers in one input row. */
+function inputLength({ spec }: Model): number {
+  return spec.input.shape.slice(1).reduce((product, size) => product * size, 1);
 }

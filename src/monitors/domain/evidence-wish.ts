@@ -23,7 +23,18 @@ export function boundWish(wish: EvidenceWish, now: Date): EvidenceWish {
   };
 }
 
-/** How many samples the next pass re-scores. */
-export function rescoreBatch(policy: { readonly rescoreBatch: number }, wish: EvidenceWish | null): number {
-  return Math.max(policy.rescoreBatch, wish?.samples ?? 0);
+/** Raw inputs of one pass's wished samples take no more memory than that. */
+const MOST_WISHED_BYTES = 64 * 1024 ** 2;
+
+/**
+ * How many samples the next pass re-scores: what the document says, or more while somebody wishes it and their inputs fit.
+ * @param inputLength numbers in one input row
+ */
+export function rescoreBatch(
+  policy: { readonly rescoreBatch: number },
+  wish: EvidenceWish | null,
+  inputLength: number,
+): number {
+  const affordable = Math.floor(MOST_WISHED_BYTES / (4 * Math.max(1, inputLength)));
+  return Math.max(policy.rescoreBatch, Math.min(wish?.samples ?? 0, affordable));
 }
