@@ -49,9 +49,18 @@ export default {
     ),
     forbid(
       'stages-meet-at-the-index',
-      { path: stage, pathNot: '\\.module\\.ts$' },
+      { path: stage, pathNot: ['\\.module\\.ts$', '\\.pg\\.spec\\.ts$'] },
       { path: stage, pathNot: ['^src/$1/', '^src/[^/]+/index\\.ts$', '^src/[^/]+/testing/'] },
       "A stage's inside is its own.",
+    ),
+    forbid(
+      'database-specs-may-make-the-tables-of-others',
+      { path: `${stage}.*\\.pg\\.spec\\.ts$` },
+      {
+        path: stage,
+        pathNot: ['^src/$1/', '^src/[^/]+/(index|persistence|[^/]+\\.module)\\.ts$', '^src/[^/]+/testing/'],
+      },
+      'But look no further inside.',
     ),
     forbid(
       'modules-import-modules',
@@ -103,7 +112,10 @@ export default {
     ),
     forbid(
       'adapters-are-wired-in-the-module',
-      { path: stage, pathNot: ['^src/[^/]+/adapters/', '\\.module\\.ts$', '/persistence\\.ts$', spec] },
+      {
+        path: stage,
+        pathNot: ['^src/[^/]+/adapters/', '\\.module\\.ts$', '/persistence\\.ts$', '^src/[^/]+/testing/', spec],
+      },
       { path: '^src/[^/]+/adapters/' },
       'Everybody else asks for the port.',
     ),

@@ -95,9 +95,7 @@ describeWithKafka('telemetry over a real Kafka', () => {
       const first = Number(sent[0]?.baseOffset);
       const found = await until('two dead letters', async () => {
         const { body } = await app.call('GET', '/api/v1/telemetry/dead-letters?limit=50');
-        const mine = (body['items'] as Record<string, unknown>[]).filter(
-          ({ topic }) => topic === 'ratchet.labels',
-        );
+        const mine = (body['items'] as Record<string, unknown>[]).filter(({ topic }) => topic === 'ratchet.labels');
         return mine.length === 2 ? mine : null;
       });
       expect(found.map(({ partition, offset }) => [partition, Number(offset)])).toEqual([

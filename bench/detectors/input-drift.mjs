@@ -77,16 +77,20 @@ function firstAlarms(seed, baseline, before, after, world) {
       state = observeDrift(state, design, tallyOf(window), answers, { falseAlarmEvery: A, minimumSamples: 200 });
       if (state.alarm !== null) first[RULES[0]] = answers;
     }
-    for (const [rule, [size, says]] of Object.entries(BLOCK_RULES)) {
-      const block =
-        blocks[rule] === null ? window : blocks[rule].map((bins, f) => bins.map((c, i) => c + window[f][i]));
-      blocks[rule] = answers % size === 0 ? null : block;
-      if (answers % size === 0 && first[rule] === null && block.some((bins, f) => says(base[f], bins)))
-        first[rule] = answers;
-    }
+    lookAtBlocks({ blocks, first, base, window, answers });
     if (answers > before && RULES.every((rule) => first[rule] !== null)) break;
   }
   return first;
+}
+
+/** Adds the window to each rule's block; a rule looks whenever its block is full. */
+function lookAtBlocks({ blocks, first, base, window, answers }) {
+  for (const [rule, [size, says]] of Object.entries(BLOCK_RULES)) {
+    const block = blocks[rule] === null ? window : blocks[rule].map((bins, f) => bins.map((c, i) => c + window[f][i]));
+    const isFull = answers % size === 0;
+    blocks[rule] = isFull ? null : block;
+    if (isFull && first[rule] === null && block.some((bins, f) => says(base[f], bins))) first[rule] = answers;
+  }
 }
 
 /** False alarms on stable streams of 10,000 answers, and misses and delays for each world, for a baseline's size. */

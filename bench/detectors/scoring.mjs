@@ -10,7 +10,6 @@ export function judge(streams, alarmsOf, { horizon = HORIZON, stands = false } =
   let before = 0;
   let observedBefore = 0;
   let streamsWithFalse = 0;
-  let missed = 0;
   const delays = [];
   const f1 = { hits: 0, false: 0, missed: 0 };
   for (const stream of streams) {
@@ -22,11 +21,21 @@ export function judge(streams, alarmsOf, { horizon = HORIZON, stands = false } =
     if (early.length > 0) streamsWithFalse += 1;
     addF1(f1, alarms, stream.changes, stream.horizon ?? horizon);
     if (stream.changes.length === 0 || (stands && early.length > 0)) continue;
-    const found = alarms.find((at) => at >= change);
-    if (found === undefined) missed += 1;
-    else delays.push(found - change + 1);
+    delays.push(delayAfter(change, alarms));
   }
-  const changed = delays.length + missed;
+  return summaryOf({ streams, before, observedBefore, streamsWithFalse, delays, f1 });
+}
+
+/** Observations from the change to the first alarm, both included; null = missed. */
+function delayAfter(change, alarms) {
+  const found = alarms.find((at) => at >= change);
+  return found === undefined ? null : found - change + 1;
+}
+
+function summaryOf({ streams, before, observedBefore, streamsWithFalse, delays: all, f1 }) {
+  const changed = all.length;
+  const delays = all.filter((delay) => delay !== null);
+  const missed = changed - delays.length;
   return {
     streams: streams.length,
     falsePer10k: (10_000 * before) / observedBefore,

@@ -147,8 +147,13 @@ describe('JobReconciler', () => {
     expect(registration.requests).toEqual([
       {
         ...{ model: 'digits', path: `/jobs/${ID}-a1/output/candidate.onnx`, kind: 'compressed', parent: digestOf('a') },
-        ...{ reference: digestOf('a'), recipe: 'quantize-static', snapshot: SNAPSHOT.train.digest,
-        data: { train: SNAPSHOT.train, holdout: SNAPSHOT.holdout }, job: ID },
+        ...{
+          reference: digestOf('a'),
+          recipe: 'quantize-static',
+          snapshot: SNAPSHOT.train.digest,
+          data: { train: SNAPSHOT.train, holdout: SNAPSHOT.holdout },
+          job: ID,
+        },
       },
     ]);
     expect(runner.stopped).toEqual([`${ID}-a1`]);

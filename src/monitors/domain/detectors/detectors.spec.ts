@@ -26,7 +26,7 @@ function kind<State, Observation>(
   detector: Detector<State, Observation>,
   observation: fc.Arbitrary<Observation>,
 ): [string, Detector<unknown, unknown>, fc.Arbitrary<unknown>] {
-  return [detector.name, detector as Detector<unknown, unknown>, observation];
+  return [detector.name, detector, observation];
 }
 
 describe.each(KINDS)('%s', (_, detector, observation) => {

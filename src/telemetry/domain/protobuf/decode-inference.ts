@@ -15,6 +15,11 @@ const inner = new WireReader();
 /** Whether the event that is being read lets its input be kept. */
 const current = { keepsInput: true };
 
+/** A call, because the compiler takes what was assigned above for what still holds. */
+function isWithheld(): boolean {
+  return !current.keepsInput;
+}
+
 /** Reads part `part` of a frame, an inference, into `row`; returns what is wrong with it, if something is. Never throws. */
 export function readInference(frame: RecordFrame, part: number, row: EventRow): BadReason | null {
   try {
@@ -32,7 +37,7 @@ export function readInference(frame: RecordFrame, part: number, row: EventRow): 
     }
     if (version === null) throw new WireFault('version is missing');
     row.version = version;
-    if (!current.keepsInput) row.input = null;
+    if (isWithheld()) row.input = null;
     check(row, frame);
     return null;
   } catch (fault) {
