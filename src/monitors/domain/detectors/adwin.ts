@@ -52,7 +52,8 @@ const FRESH: AdwinState = { rows: [NO_ROW], width: 0, total: 0, deviation: 0, ti
 export function adwin(options: Partial<AdwinOptions> = {}): Detector<AdwinState, number> {
   const settings = { ...ADWIN_DEFAULTS, ...options };
   const observe = (before: AdwinState, value: number): AdwinState => {
-    const grown = insert(before.alarm ? FRESH : before, value, settings.maxBuckets);
+    // + 0 turns a negative zero, which JSON does not know, into zero.
+    const grown = insert(before.alarm ? FRESH : before, value + 0, settings.maxBuckets);
     const looks = grown.ticks % settings.clock === 0 && grown.width > settings.gracePeriod;
     return looks ? shrink(grown, settings) : grown;
   };
