@@ -158,6 +158,20 @@ export class Scene {
     return JSON.parse(readFileSync(output, 'utf8'));
   }
 
+  /** Miscounts three things by one each, so that one can see whether the verifier would have seen it. */
+  async spoil() {
+    await this.#pool.query(
+      `UPDATE telemetry."window" SET requests = requests + 1 WHERE ctid = (SELECT min(ctid) FROM telemetry."window")`,
+    );
+    await this.#pool.query(
+      `DELETE FROM telemetry.dead_letter WHERE id = (SELECT min(id) FROM telemetry.dead_letter WHERE "offset" IS NOT NULL)`,
+    );
+    await this.#pool.query(
+      `UPDATE telemetry."window" SET labelled = labelled - 1 WHERE ctid =
+         (SELECT min(ctid) FROM telemetry."window" WHERE labelled > 0)`,
+    );
+  }
+
   forget(program) {
     this.ingest = this.ingest.filter((one) => one !== program);
     this.#programs.delete(program);
