@@ -1,4 +1,4 @@
 import 'reflect-metadata';
 import { run } from './app/run.js';
 
-await run();
+await run(process.argv.slice(2));

@@ -4,6 +4,7 @@ import { processEnvironment } from '../platform/config/index.js';
 import { bindAddress, httpSettings, TokenStore } from '../platform/http/index.js';
 import { log } from '../platform/observability/index.js';
 import { readConfiguration } from './configuration.js';
+import { answerTo } from './command-line.js';
 import { createApp } from './create-app.js';
 import { openDatabase, type OpenDatabase } from './database.js';
 import { databaseSettings } from './settings.js';
@@ -15,7 +16,13 @@ interface Running {
 }
 
 /** Starts the program and keeps it until SIGINT or SIGTERM; a second signal ends it at once. */
-export async function run(): Promise<void> {
+export async function run(args: readonly string[]): Promise<void> {
+  const answer = answerTo(args);
+  if (answer !== null) {
+    (answer.code === 0 ? process.stdout : process.stderr).write(`${answer.text}\n`);
+    process.exitCode = answer.code;
+    return;
+  }
   const starting = start();
   // From the beginning: whoever interrupts the start must not find a PostgreSQL left behind.
   const onSignal = stopOnSignal({
