@@ -31,6 +31,7 @@ const behaviours = {
       reasons: [],
       artifacts: [{ file: 'candidate.onnx', digest, kind: 'compressed', parent, sizeBytes: bytes.length }],
       data: { digest: train.digest, requested: train.rows, used: train.rows, labelled: train.labelled, replay: 0 },
+      read: { reference: parent, champion: job.artifacts.champion?.digest ?? null, train: train.digest },
       figures: {},
       steps: [],
       versions: { node: process.version },
