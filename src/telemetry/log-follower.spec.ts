@@ -146,6 +146,31 @@ describe('LogFollower', () => {
     await follower.stop();
   });
 
+  it.each([
+    ['moves away', true],
+    ['stays', false],
+  ])('a partition that found the memory full goes on when the one that filled it %s', async (_, away) => {
+    const { log, intake, follower } = setUp({ chunkRecords: 5, bufferRecords: 1_000, bufferBytes: 200, lingerMs: 0 });
+    let open = (): void => undefined;
+    const slow = new Promise<void>((resolve) => {
+      open = resolve;
+    });
+    const write = intake.write.bind(intake);
+    intake.write = async (chunk) => {
+      if (chunk.source.partition === 0) await slow;
+      return write(chunk);
+    };
+    log.append(P0, 100);
+    log.assign(0, [P0, P1]);
+    await pass(log, 50);
+    log.append(P1, 100);
+    log.assign(0, away ? [P1] : [P0, P1]);
+    await pass(log, 50);
+    open();
+    await run(log, () => intake.nextOf(P1) === 100);
+    await follower.stop();
+  });
+
   it('says what was deleted before it was counted, and goes on at what there is', async () => {
     const { log, intake, heard, follower } = setUp();
     log.append(P0, 20);

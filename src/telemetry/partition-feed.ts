@@ -80,7 +80,7 @@ export class PartitionFeed {
         await this.afterFailure(error);
       }
     }
-    this.queue.clear();
+    this.giveUpQueue();
     this.endPause();
     this.parts.observer.left(this.parts.source);
   }
@@ -192,12 +192,18 @@ export class PartitionFeed {
 
   private async afterFailure(error: unknown): Promise<void> {
     this.epoch = null;
-    this.queue.clear();
+    this.giveUpQueue();
     this.parts.member.pause(this.parts.source);
     if (error instanceof FencedOut) {
       this.parts.observer.fenced(this.parts.source, error);
       await this.wait(this.parts.limits.reclaimMs);
     } else await this.waitAfter(error);
+  }
+
+  /** Frees the memory that all partitions share; another one may be waiting for just that. */
+  private giveUpQueue(): void {
+    this.queue.clear();
+    this.parts.relieved();
   }
 
   /** The log skipped offsets; most often those are its own marks, but records may have been deleted. */
@@ -219,7 +225,7 @@ export class PartitionFeed {
   }
 
   private resume(): void {
-    if (!this.isClosed() && !this.astray) this.parts.member.resume(this.parts.source);
+    if (!this.isClosed() && !this.astray && this.epoch !== null) this.parts.member.resume(this.parts.source);
     this.endPause();
   }
 

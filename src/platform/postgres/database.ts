@@ -47,6 +47,26 @@ export class Database extends UnitOfWork {
     return result;
   }
 
+  /**
+   * As `run`, but inside a transaction a failure of `work` undoes only what `work` did: without a savepoint PostgreSQL refuses
+   * every statement after the first that failed.
+   */
+  async attempt<T>(work: () => Promise<T>): Promise<T> {
+    const transaction = this.current.getStore();
+    if (transaction === undefined) return this.run(work);
+    const pending = transaction.afterCommit.length;
+    await this.raw('SAVEPOINT attempt', []);
+    try {
+      const result = await work();
+      await this.raw('RELEASE SAVEPOINT attempt', []);
+      return result;
+    } catch (error) {
+      transaction.afterCommit.length = pending;
+      await this.raw('ROLLBACK TO SAVEPOINT attempt', []);
+      throw error;
+    }
+  }
+
   private raw(sql: string, parameters: unknown[]): Promise<unknown[]> {
     const manager = this.current.getStore()?.manager ?? this.dataSource.manager;
     return manager.query<unknown[]>(sql, parameters);

@@ -42,7 +42,8 @@ export class PostgresBatchLedger extends BatchLedger {
 
   override async commit(batch: IntakeBatch): Promise<BatchReport> {
     try {
-      return await this.db.run(() => this.write(batch));
+      // Several batches may stand in one transaction (a replay); one that the store refuses must not take the others along.
+      return await this.db.attempt(() => this.write(batch));
     } catch (error) {
       if (refusesContent(error)) throw new BatchRefused(error.message, { cause: error });
       throw error;
