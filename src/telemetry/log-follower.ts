@@ -32,6 +32,8 @@ export class LogFollower implements LogListener {
   private readonly load: Load = { bytes: 0 };
   private reading: LogReading | null = null;
 
+  private isStopping = false;
+
   constructor(
     private readonly log: RecordLog,
     private readonly intake: LogIntake,
@@ -51,16 +53,20 @@ export class LogFollower implements LogListener {
 
   /** Ends after the writes that are going on; what was fetched and not written is read again by the next owner. */
   async stop(): Promise<void> {
+    this.isStopping = true;
     for (const feed of this.feeds.values()) feed.close();
     this.feeds.clear();
     await Promise.all(this.lives.values());
     await this.reading?.leave();
     this.reading = null;
+    this.isStopping = false;
   }
 
   assigned(sources: readonly IntakeSource[], member: LogMembership): void {
     for (const feed of this.feeds.values()) feed.close();
     this.feeds.clear();
+    // A rebalance on the way out: nobody would wait for what it begins.
+    if (this.isStopping) return;
     for (const source of sources) this.begin(source, member);
     this.observer.assigned(sources);
   }
