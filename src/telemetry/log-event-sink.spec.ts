@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
-import { BodyTooLarge, IntakeOverloaded, IntakeUnavailable } from './domain/errors.js';
+import { BodyTooLarge, IntakeOverloaded, IntakeUnavailable, TooLargeForLog } from './domain/errors.js';
 import { LogEventSink, type SinkLimits, type SinkObserver } from './log-event-sink.js';
 import { type OutgoingEvent, type OutgoingRecord, RecordAppender } from './ports.js';
 
@@ -10,6 +10,7 @@ const LIMITS: SinkLimits = {
 };
 const silent: SinkObserver = {
   ...{ waiting: () => undefined, sent: () => undefined, failed: () => undefined, givenUp: () => undefined },
+  refused: () => undefined,
 };
 
 class FakeAppender extends RecordAppender {
@@ -18,6 +19,8 @@ class FakeAppender extends RecordAppender {
   failures = 0;
   gate: Promise<void> = Promise.resolve();
   closed = false;
+  /** Most bytes of values that the log takes at once. */
+  takes = Number.POSITIVE_INFINITY;
 
   override async append(records: readonly OutgoingRecord[]): Promise<void> {
     await this.gate;
@@ -27,6 +30,8 @@ class FakeAppender extends RecordAppender {
       this.failures -= 1;
       throw new IntakeUnavailable('it is away');
     }
+    const bytes = records.reduce((sum, { value }) => sum + value.length, 0);
+    if (bytes > this.takes) throw new TooLargeForLog(records.length, bytes);
     this.batches.push(keys);
   }
 
@@ -93,6 +98,52 @@ describe('LogEventSink', () => {
     const large = event('x', { value: new Uint8Array(1001) });
     await expect(sink.send([large])).rejects.toBeInstanceOf(BodyTooLarge);
     expect(sink.offer(large)).toBe(false);
+    await sink.stop(100);
+  });
+
+  it.each([
+    ['headers’ values', event('x', { headers: { ce_junk: 'x'.repeat(1000) } })],
+    ['headers’ names', event('x', { headers: { ['x'.repeat(1000)]: '' } })],
+    ['the key, in bytes', event('ü'.repeat(450))],
+  ])('weighs %s like the value', async (_, heavy) => {
+    const { appender, sink } = setUp();
+    await expect(sink.send([heavy])).rejects.toBeInstanceOf(BodyTooLarge);
+    expect(sink.offer(heavy)).toBe(false);
+    await sink.stop(100);
+    expect(appender.attempts).toEqual([]);
+  });
+
+  it('counts headers in the bytes of a batch and of the buffer', async () => {
+    const { appender, sink } = setUp({ batchBytes: 1500, bufferBytes: 4000 });
+    const heavy = Array.from({ length: 4 }, (_, n) => event(`${n}`, { headers: { ce_junk: 'x'.repeat(500) } }));
+    await sink.send(heavy);
+    expect(appender.batches.map((batch) => batch.length)).toEqual([2, 2]);
+    await expect(sink.send([...heavy, ...heavy])).rejects.toBeInstanceOf(IntakeOverloaded);
+    await sink.stop(100);
+  });
+
+  it('leaves out only what the log refuses for its size, tells its sender or counts it, and goes on in order', async () => {
+    const refused: boolean[] = [];
+    const { appender, sink } = setUp({}, { ...silent, refused: (_, isShed) => refused.push(isShed) });
+    appender.takes = 100;
+    const poison = { value: new Uint8Array(101) };
+    sink.offer(event('a'));
+    sink.offer(event('lost', poison));
+    const one = sink.send([event('b'), event('refused', poison), event('c')]);
+    const other = sink.send(numbered(9));
+    await expect(one).rejects.toMatchObject({ code: 'too_large', data: { records: 1, bytes: 101 } });
+    await other;
+    await sink.stop(100);
+    const there = ['a', 'b', 'c', ...numbered(9).map(({ key }) => key)];
+    expect(appender.batches.flat()).toEqual(there.map((key) => `events:${key}`));
+    expect(refused).toEqual([true, false]);
+  });
+
+  it('halves a batch that is too large only together, and leaves nothing out', async () => {
+    const { appender, sink } = setUp();
+    appender.takes = 15;
+    await sink.send(numbered(10));
+    expect(appender.batches.flat()).toEqual(numbered(10).map(({ key }) => `events:${key}`));
     await sink.stop(100);
   });
 

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { BodyTooLarge, IntakeOverloaded, IntakeUnavailable } from './domain/errors.js';
+import { BodyTooLarge, IntakeOverloaded, IntakeUnavailable, TooLargeForLog } from './domain/errors.js';
 import { EventSink, type OutgoingEvent, type OutgoingRecord, type RecordAppender } from './ports.js';
+import { recordBytes } from './record-bytes.js';
 
 export interface SinkLimits {
   /** Most events and bytes sent at once. */
@@ -11,7 +12,7 @@ export interface SinkLimits {
   readonly bufferBytes: number;
   /** How long an event waits for others. */
   readonly lingerMs: number;
-  /** Largest value; a larger one can never be sent. */
+  /** Largest event with its key and headers; a larger one can never be sent. */
   readonly eventBytes: number;
   /** How long somebody waits for his events to be there. */
   readonly waitMs: number;
@@ -22,16 +23,20 @@ export interface SinkLimits {
 export interface SinkObserver {
   waiting(events: number): void;
   sent(events: number, ms: number): void;
-  /** A batch did not reach the log, or it takes very long; it is tried again as it is. */
+  /** A batch did not reach the log, or it takes very long; it is tried again, as it is or, if too large, in halves. */
   failed(error: unknown, ms: number): void;
   /** So many were waited for in vain; those that no attempt was made with are dropped. */
   givenUp(events: number): void;
+  /** The log does not take one event for its size; shed when nobody waits for it. */
+  refused(error: TooLargeForLog, isShed: boolean): void;
 }
 
 /** Somebody who wants to know when all of his events are on the log. */
 interface Waiter {
   left: number;
   failed: boolean;
+  /** Why one of them can never be there. */
+  refusal: TooLargeForLog | null;
   readonly timer: NodeJS.Timeout;
   readonly resolve: () => void;
   readonly reject: (error: Error) => void;
@@ -44,13 +49,15 @@ interface Entry {
   readonly waiter: Waiter | null;
 }
 
-/** What one record weighs beside its key and value. */
+/** What one record weighs beside its key, value and headers. */
 const RECORD_BYTES = 200;
 
 /**
  * Events on their way to the log: a bounded buffer, one batch at a time, each batch tried again as it is until it is there,
- * so that nothing is lost or doubled while the process lives. Somebody who waits is told when it takes too long; what he
- * then sends again is there twice.
+ * so that nothing is lost while the process lives. A batch that the log refuses for its size is halved until the one event
+ * that is too large is found; only that one is left out. Once on the log, with two exceptions: what the appender gave up on,
+ * or was refused a part of, may be there in part and is appended again; and somebody who waits is told when it takes too
+ * long, and what he then sends again is there twice.
  */
 export class LogEventSink extends EventSink {
   private queue: Entry[] = [];
@@ -75,19 +82,19 @@ export class LogEventSink extends EventSink {
     if (this.closed) throw new IntakeUnavailable('it is stopping');
     if (events.length === 0) return;
     const { eventBytes, waitMs } = this.limits;
-    const tooLarge = events.find(({ value }) => value.length > eventBytes);
-    if (tooLarge !== undefined) throw new BodyTooLarge(tooLarge.value.length, eventBytes);
+    const largest = events.reduce((most, event) => Math.max(most, weightOf(event)), 0);
+    if (largest > eventBytes) throw new BodyTooLarge(largest, eventBytes);
     if (!this.hasRoom(events)) throw new IntakeOverloaded(events.length);
     await new Promise<void>((resolve, reject) => {
       const timer = setTimeout(() => this.fail(waiter, 'the log does not answer'), waitMs);
-      const waiter: Waiter = { left: events.length, failed: false, timer, resolve, reject };
+      const waiter: Waiter = { left: events.length, failed: false, refusal: null, timer, resolve, reject };
       for (const event of events) this.push(event, waiter);
     });
   }
 
   /** Takes an event for which nobody waits; false when there is no room. Never waits. */
   offer(event: OutgoingEvent): boolean {
-    if (this.closed || event.value.length > this.limits.eventBytes || !this.hasRoom([event])) return false;
+    if (this.closed || weightOf(event) > this.limits.eventBytes || !this.hasRoom([event])) return false;
     this.push(event, null);
     return true;
   }
@@ -132,7 +139,7 @@ export class LogEventSink extends EventSink {
     this.isDraining = false;
   }
 
-  /** The batch stays at the front of the queue, and as it is, until it is on the log. */
+  /** The batch stays at the front of the queue, and as it is, until it is on the log or refused for its size. */
   private async deliver(batch: readonly Entry[]): Promise<void> {
     const records = batch.map(({ record }) => record);
     const [first, longest] = this.limits.retryMs;
@@ -141,13 +148,33 @@ export class LogEventSink extends EventSink {
       try {
         await this.appender.append(records);
         this.observer.sent(batch.length, performance.now() - began);
-        break;
+        this.remove(batch);
+        return;
       } catch (error) {
         this.observer.failed(error, performance.now() - began);
+        if (error instanceof TooLargeForLog) return this.deliverLess(batch, error);
         await this.wait(Math.min(longest, first * 2 ** Math.min(20, failures)));
       }
     }
-    if (this.closing.signal.aborted) return;
+  }
+
+  /** Halves, in order, until one event is alone: that one can never be there, and the rest goes on. */
+  private async deliverLess(batch: readonly Entry[], error: TooLargeForLog): Promise<void> {
+    const half = Math.ceil(batch.length / 2);
+    if (half < batch.length) {
+      await this.deliver(batch.slice(0, half));
+      await this.deliver(batch.slice(half));
+      return;
+    }
+    for (const { waiter } of batch) {
+      if (waiter !== null) waiter.refusal ??= error;
+      this.observer.refused(error, waiter === null);
+    }
+    this.remove(batch);
+  }
+
+  /** The front of the queue is done with. */
+  private remove(batch: readonly Entry[]): void {
     this.queue.splice(0, batch.length);
     for (const { bytes, waiter } of batch) {
       this.bytes -= bytes;
@@ -182,7 +209,8 @@ export class LogEventSink extends EventSink {
     waiter.left -= 1;
     if (waiter.left > 0 || waiter.failed) return;
     clearTimeout(waiter.timer);
-    waiter.resolve();
+    if (waiter.refusal === null) waiter.resolve();
+    else waiter.reject(waiter.refusal);
   }
 
   private fail(waiter: Waiter | null, reason: string): void {
@@ -199,6 +227,6 @@ export class LogEventSink extends EventSink {
   }
 }
 
-function weightOf({ key, value }: OutgoingEvent): number {
-  return key.length + value.length + RECORD_BYTES;
+function weightOf(event: OutgoingEvent): number {
+  return recordBytes(event) + RECORD_BYTES;
 }

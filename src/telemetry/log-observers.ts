@@ -15,6 +15,7 @@ import {
   producedTotal,
   produceSeconds,
   producingEvents,
+  shedTotal,
 } from './metrics.js';
 
 /** What happens while the log is read, as metrics and log lines. */
@@ -63,6 +64,11 @@ export function watchSending(): SinkObserver {
       away = true;
     },
     givenUp: (events) => producedTotal.inc({ result: 'given-up' }, events),
+    refused: (error, isShed) => {
+      producedTotal.inc({ result: 'refused' });
+      if (isShed) shedTotal.inc({ cause: 'too-large' });
+      log.warn({ err: error }, 'the log takes one event in no batch; it is left out');
+    },
   };
 }
 

@@ -9,7 +9,7 @@ export const eventsTotal = counter({
 
 export const shedTotal = counter({
   name: 'ratchet_telemetry_shed_total',
-  help: 'Answers that found no room, by why: they are in no window.',
+  help: 'Answers that found no room or that the log refused, by why: they are in no window.',
   labels: ['cause'],
 });
 

@@ -295,6 +295,7 @@ export abstract class RecordAppender {
   /**
    * Resolves when every record is durable on the log, which may take minutes while it is away. Calls must not overlap. What
    * failed in the end may be partly there; a second attempt then appends that twice. @throws IntakeUnavailable
+   * @throws TooLargeForLog when the log refuses these records for their size: only fewer of them may be taken
    */
   abstract append(records: readonly OutgoingRecord[]): Promise<void>;
   abstract close(): Promise<void>;
@@ -311,7 +312,9 @@ export interface OutgoingRecord {
 export abstract class EventSink {
   /**
    * Resolves when all of them are durable. `key` decides the partition: the request's id, so that an answer and its label
-   * come in order. @throws IntakeOverloaded when there is no room @throws IntakeUnavailable
+   * come in order. @throws IntakeOverloaded when there is no room @throws IntakeUnavailable @throws BodyTooLarge when one
+   * is larger than is taken; nothing is sent @throws TooLargeForLog when the log refused some for their size; all others
+   * are durable
    */
   abstract send(events: readonly OutgoingEvent[]): Promise<void>;
 }

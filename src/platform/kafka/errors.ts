@@ -32,3 +32,17 @@ export class TopicsMissing extends RatchetError {
     super(`Kafka has no topic ${topics.join(', ')}, and this program is not set to create topics.`, { topics });
   }
 }
+
+/** Thrown when a compressed batch of the log would take more memory than a batch may. */
+export class BatchInflates extends RatchetError {
+  readonly code = 'too_large';
+  /** As kafkajs spells it: fetching the same batch again at once cannot help, so the reader gives up and begins anew later. */
+  readonly retriable = false;
+  constructor(bytes: number, limit: number, options?: { cause?: unknown }) {
+    super(
+      `A batch of the log has ${bytes} bytes and more than ${limit} when it is inflated: it is not read.`,
+      { bytes, limit },
+      options,
+    );
+  }
+}

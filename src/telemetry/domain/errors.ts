@@ -73,6 +73,18 @@ export class BodyTooLarge extends RatchetError {
   }
 }
 
+/**
+ * Thrown when the log refuses records for their size, so that trying the same batch again cannot help; fewer of them may
+ * be taken. `bytes` are those of keys, values and headers before they are compressed.
+ */
+export class TooLargeForLog extends RatchetError {
+  readonly code = 'too_large';
+  constructor(records: number, bytes: number, options?: { cause?: unknown }) {
+    const what = records === 1 ? `a record of ${bytes} bytes` : `${records} records of ${bytes} bytes together`;
+    super(`The log does not take ${what}: it is set to take less.`, { records, bytes }, options);
+  }
+}
+
 /** Thrown when a dead letter cannot be fed in again. */
 export class NotReplayable extends RatchetError {
   readonly code = 'conflict';

@@ -1,7 +1,11 @@
 import kafkajs, { type Message, type Producer } from 'kafkajs';
 import { type Kafka, PATIENT } from '../../../platform/kafka/index.js';
-import { IntakeUnavailable } from '../../domain/errors.js';
+import { IntakeUnavailable, TooLargeForLog } from '../../domain/errors.js';
 import { type OutgoingRecord, RecordAppender } from '../../ports.js';
+import { recordBytes } from '../../record-bytes.js';
+
+/** What brokers answer to a record or a batch that is larger than their topic or segment takes; final, unlike the rest. */
+const TOO_LARGE: ReadonlySet<unknown> = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']);
 
 /**
  * Appends by an idempotent producer: all replicas, zstd. One call is tried again inside kafkajs with the same sequence
@@ -26,6 +30,10 @@ export class KafkaAppender extends RecordAppender {
       });
     } catch (error) {
       await this.close();
+      if (isTooLarge(error)) {
+        const bytes = records.reduce((sum, record) => sum + recordBytes(record), 0);
+        throw new TooLargeForLog(records.length, bytes, { cause: error });
+      }
       const reason = error instanceof Error ? error.message : String(error);
       throw new IntakeUnavailable(`the log does not take it (${reason})`, { cause: error });
     }
@@ -48,6 +56,16 @@ export class KafkaAppender extends RecordAppender {
     await producer.connect();
     return producer;
   }
+}
+
+/** kafkajs wraps what a broker answered. */
+function isTooLarge(error: unknown): boolean {
+  let cause = error;
+  for (let depth = 0; cause instanceof Error && depth < 8; depth += 1) {
+    if (TOO_LARGE.has((cause as { readonly type?: unknown }).type)) return true;
+    cause = cause.cause;
+  }
+  return false;
 }
 
 function byTopic(records: readonly OutgoingRecord[]): { topic: string; messages: Message[] }[] {
