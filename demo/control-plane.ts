@@ -79,6 +79,7 @@ export class ControlPlane {
       RATCHET_DATABASE_FOLDER: join(this.folder, 'postgres'),
       RATCHET_MODELS_ARTIFACT_FOLDER: join(this.folder, 'artifacts'),
       RATCHET_JOBS_WORK_FOLDER: join(this.folder, 'jobs'),
+      RATCHET_MONITORS_WINDOW_GRACE_MS: '3000',
       RATCHET_JOBS_PYTHON: join(this.root, '.venv/bin/python'),
     };
   }

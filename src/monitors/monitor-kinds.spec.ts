@@ -19,6 +19,7 @@ import { MonitorReconciler } from './monitor.reconciler.js';
 import { OutputWatch } from './output-watch.js';
 import { RateWatch } from './rate-watch.js';
 import { Rescorer } from './rescorer.js';
+import { monitorsSettings } from './settings.js';
 import {
   aWindow,
   FakeAnswerLedger,
@@ -37,7 +38,7 @@ import { WindowWatch } from './window-watch.js';
 
 const CHAMPION = someDigest('a');
 const REFERENCE = someDigest('f');
-const SETTINGS = { passMs: 1_000, baselineSeconds: 60, windowGraceMs: 1_500, leastShift: 0.05, rescoreDays: 7 };
+const SETTINGS = monitorsSettings.schema.parse({});
 const T0 = new Date('2026-01-01T00:00:00Z').getTime();
 
 function world() {
@@ -174,7 +175,7 @@ describe('what the monitors say of every kind of model', () => {
       );
       later(10);
     }
-    later(2);
+    later(6);
   }
 
   function labelAnswers(count: number): void {
@@ -295,6 +296,23 @@ describe('what the monitors say of every kind of model', () => {
       return [...w.detectors.records.values()][0]?.get('output-distance');
     };
     expect(await run(37)).toBe(await run(200));
+  });
+
+  it('judges a window when what was logged and served of it has had time to come, and once', async () => {
+    await serve({ kind: 'classification', classes: 2 });
+    w.windows.windows = [aWindow(CHAMPION, T0 / 1000, { requests: 50, served: 100 })];
+    // The gateway tells every 2 s; until that is written and read half a second more passes.
+    later(10 + 2.5);
+    await settle();
+    expect((await state('coverage'))?.state).toBe('undecided');
+    w.windows.windows = [aWindow(CHAMPION, T0 / 1000, { requests: 100, served: 100 })];
+    later(2.5);
+    await settle();
+    expect((await state('coverage'))?.state).toBe('calm');
+    w.windows.windows = [aWindow(CHAMPION, T0 / 1000, { requests: 100, served: 1_000 })];
+    later(60);
+    await settle();
+    expect((await state('coverage'))?.state).toBe('calm');
   });
 
   it('is undecided below the coverage floor, feeds nothing from there, and goes on afterwards', async () => {

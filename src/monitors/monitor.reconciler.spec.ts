@@ -286,4 +286,28 @@ describe('the monitor reconciler', () => {
     await settle();
     expect(await states()).toMatchObject({ 'input-drift': 'alarm', 'prediction-drift': 'alarm' });
   });
+
+  it('takes no baseline while the first values of a feature still wait for their bins', async () => {
+    const moments = { mean: { count: 100, mean: 1, m2: 1, min: 0, max: 2 } };
+    const add = (second: number, counts: number[] | null) =>
+      w.windows.windows.push(
+        aWindow(CHAMPION, T0 / 1000 + second, {
+          moments,
+          features: counts === null ? {} : { mean: { edges: [0.5], counts } },
+          predictions: { 0: 50, 1: 50 },
+        }),
+      );
+    for (let i = 0; i < 3; i += 1) add(i * 10, null);
+    w.clock.advance(60_000);
+    await settle();
+    expect(await states()).toMatchObject({ 'input-drift': 'undecided', latency: 'calm' });
+    w.windows.windows.length = 0;
+    for (let i = 0; i < 4; i += 1) add(i * 10, [50, 50]);
+    w.clock.advance(1_000);
+    await settle();
+    add(60, [50, 50]);
+    w.clock.advance(15_000);
+    await settle();
+    expect(await states()).toMatchObject({ 'input-drift': 'calm' });
+  });
 });

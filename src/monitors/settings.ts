@@ -14,8 +14,10 @@ export const monitorsSettings = settingsGroup(
       .number()
       .int()
       .min(0)
-      .default(1500)
-      .describe('A window is looked at so long after its end.'),
+      .default(5000)
+      .describe(
+        'A window is judged once, so long after its end: the gateway tells every 2 s what it served, then it is written and read. What comes later is counted, not judged.',
+      ),
     leastShift: z.coerce
       .number()
       .min(0)

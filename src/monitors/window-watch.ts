@@ -34,7 +34,10 @@ export interface WindowsPass {
   readonly judged: Judged;
 }
 
-/** Feeds the monitors that read windows: latency, errors, cost, coverage, input drift and prediction drift. */
+/**
+ * Feeds the monitors that read windows: latency, errors, cost, coverage, input drift and prediction drift. Each window is
+ * fed once, `windowGraceMs` after its end; what is added to it later is counted in it but reaches no detector.
+ */
 export class WindowWatch {
   /** By model. */
   private readonly designs = new Map<string, { readonly period: string; readonly drift: Drift }>();
@@ -130,7 +133,7 @@ export class WindowWatch {
       requests += window.requests;
     }
     const last = used.at(-1);
-    if (last === undefined || requests < minimum) return null;
+    if (last === undefined || requests < minimum || awaitsBins(used)) return null;
     const until = new Date(last.start.getTime() + 1);
     const baseline = { inputs: tallyInputs(used), predictions: tallyPredictions(used), until };
     await this.baselines.freeze(watch, baseline);
@@ -142,6 +145,20 @@ export class WindowWatch {
     const latest = now.getTime() - this.settings.windowGraceMs;
     return windows.filter((window) => window.start.getTime() + window.seconds * 1000 <= latest);
   }
+}
+
+/**
+ * True while a feature that most answers have is without bins: its first values wait for them, and a baseline that was
+ * frozen now would know nothing of it for ever.
+ */
+function awaitsBins(windows: readonly Window[]): boolean {
+  const answers = windows.reduce((sum, { requests }) => sum + requests, 0);
+  const names = new Set(windows.flatMap(({ moments }) => Object.keys(moments)));
+  return [...names].some((name) => {
+    if (name.startsWith('$')) return false;
+    const values = windows.reduce((sum, { moments }) => sum + (moments[name]?.count ?? 0), 0);
+    return values * 2 >= answers && windows.every(({ features }) => features[name] === undefined);
+  });
 }
 
 function driftStatements(state: State, drift: Drift | null, policy: MonitorPolicy): [MonitorName, Statement][] {

@@ -55,9 +55,10 @@ describe('the false-alarm contract', () => {
 
   it('says in words what was agreed', () => {
     expect(contractInWords({ contract: NINETY_DAYS })).toContain(
-      'at most 1 false retraining in 90 days at 10,000 answers',
+      'at most 1 false alarm expected in 90 days at 10,000 answers',
     );
-    expect(contractInWords({ contract: { ...NINETY_DAYS, most: 3 } })).toContain('3 false retrainings');
+    expect(contractInWords({ contract: NINETY_DAYS })).toMatch(/95 % confidence.* Alarms are bounded, not retrainings/);
+    expect(contractInWords({ contract: { ...NINETY_DAYS, most: 3 } })).toContain('3 false alarms');
     expect(contractInWords({ contract: null })).toBeNull();
   });
 });

@@ -34,10 +34,18 @@ export function falseAlarmEvery(policy: {
   return Math.max(LEAST_EVERY, (answers * ALARMING_MONITORS) / contract.most);
 }
 
-/** The contract as a sentence for a person, or null without one. */
+/**
+ * The contract as a sentence for a person, or null without one. Bounded are false alarms in expectation, not retrainings: an
+ * alarm that stands may use several rungs of the ladder, one after each cool-down. What is tolerated (p0) is an upper
+ * confidence bound where it comes from an evaluation, so there the bound holds with 95 % confidence.
+ */
 export function contractInWords({ contract }: Pick<MonitorPolicy, 'contract'>): string | null {
   if (contract === null) return null;
   const { most, days, answersPerDay } = contract;
   const answers = answersPerDay.toLocaleString('en-US');
-  return `That keeps the contract: at most ${most} false ${most === 1 ? 'retraining' : 'retrainings'} in ${days} days at ${answers} answers a day, over all monitors together.`;
+  const bound = `at most ${most} false ${most === 1 ? 'alarm' : 'alarms'} expected in ${days} days at ${answers} answers a day, over all monitors together`;
+  return (
+    `That keeps the contract: ${bound}; with 95 % confidence where the tolerated rate is estimated from an evaluation. ` +
+    `Alarms are bounded, not retrainings: one that stands may start another after each cool-down.`
+  );
 }

@@ -91,7 +91,7 @@ export interface MonitorPolicy {
    * `contract` when that is given.
    */
   readonly falseAlarmEvery: number;
-  /** "At most `most` false retrainings in `days` days at `answersPerDay` scored answers a day", over all monitors together. */
+  /** "At most `most` false alarms in `days` days at `answersPerDay` scored answers a day", expected over all monitors together. */
   readonly contract: { readonly most: number; readonly days: number; readonly answersPerDay: number } | null;
   /** Rise of the error rate over the promoted version's evaluated one that nobody minds. */
   readonly accuracyTolerance: number;

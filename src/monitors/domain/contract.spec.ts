@@ -36,7 +36,7 @@ describe('findings under a false-alarm contract', () => {
   it('say so where an alarm alone may open a trigger', () => {
     const worded = withContract(statements, { contract: { most: 1, days: 90, answersPerDay: 1_000 } });
     expect(worded.get('accuracy')?.falseAlarm).toMatch(
-      /^Hardly any\. That keeps the contract: at most 1 false retraining/,
+      /^Hardly any\. That keeps the contract: at most 1 false alarm expected/,
     );
     expect(worded.get('fidelity')?.falseAlarm).toBe('Hardly any.');
     expect(worded.get('errors')?.falseAlarm).toBe('Hardly any.');

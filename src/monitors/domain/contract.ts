@@ -5,7 +5,10 @@ import type { Statement } from './statement.js';
 /** Monitors whose alarm alone may open a trigger: over these the operator's contract is kept (see the models' contract). */
 export const CONTRACTED: readonly MonitorName[] = ['accuracy', 'fidelity', 'latency', 'cost'];
 
-/** Says in their findings which contract the monitors keep, if there is one. */
+/**
+ * Says in their findings which contract the monitors keep, if there is one: it bounds their false alarms, not how often one
+ * that stands is acted on, and as surely as p0 is known.
+ */
 export function withContract(
   statements: ReadonlyMap<MonitorName, Statement>,
   policy: Pick<MonitorPolicy, 'contract'>,

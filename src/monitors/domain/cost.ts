@@ -6,7 +6,8 @@ import { type Statement, undecided } from './statement.js';
 
 /**
  * What a thousand requests cost: the cost of an hour over the requests of an hour. A model that is paid by the hour gets
- * dearer by the request when traffic falls, or when it needs a bigger machine.
+ * dearer by the request when traffic falls, or when it needs a bigger machine. An hour of which no window tells a request is
+ * not judged: nothing asked and nothing heard (the log or its reader was away) look the same from here.
  */
 const HOUR_MS = 3_600_000;
 
@@ -20,17 +21,21 @@ export interface CostState {
 
 export const NEW_COST: CostState = { from: null, requests: 0, last: null };
 
-/** Adds one window: what was served, where that is known, else what was logged. */
+/**
+ * Adds one window: what was served, where that is known, else what was logged. A window of an hour that is closed already
+ * comes too late, and does not count for the hour that is open.
+ */
 export function observeCost(
   state: CostState,
   window: Pick<Window, 'start' | 'requests' | 'served'>,
   since: Date,
 ): CostState {
   const open = closeHours(state, window.start.getTime(), since);
+  if (open.from !== null && window.start.getTime() < open.from) return open;
   return { ...open, requests: open.requests + Math.max(window.requests, window.served ?? 0) };
 }
 
-/** Closes the hours that have passed, with or without requests in them. */
+/** Closes the hours that have passed, with or without windows in them. */
 export function closeHours(state: CostState, now: number, since: Date): CostState {
   const from = state.from ?? since.getTime();
   const hours = Math.floor((now - from) / HOUR_MS);
@@ -48,6 +53,7 @@ export interface Sizes {
 /**
  * What the cost monitor states now. It alarms when so few requests in the newest hour have probability below λ/A while
  * they come at the rate λ that just meets the ceiling (Poisson), so at most n/A false alarms are expected in n requests.
+ * It is undecided, and an alarm does not last, while the newest whole hour has no windows.
  */
 export function stateCost(
   state: CostState,
@@ -68,12 +74,13 @@ export function stateCost(
   if (cost === null)
     return { ...undecided('The document does not say what serving costs (monitors.cost).', falseAlarm), evidence };
   if (last === null) return { ...undecided('No whole hour has passed since the promotion.', falseAlarm), evidence };
-  const perThousand = last.requests === 0 ? null : (cost.perHour * 1000) / last.requests;
+  if (last.requests === 0) {
+    const hour = `It cost ${cost.perHour} ${cost.currency}, whether anybody asked is not known.`;
+    return { ...undecided(`No telemetry arrived of the newest whole hour. ${hour}`, falseAlarm), evidence };
+  }
+  const perThousand = (cost.perHour * 1000) / last.requests;
   evidence.push(entry('cost_per_thousand', perThousand), entry('ceiling_per_thousand', ceiling));
-  const says =
-    perThousand === null
-      ? `Nobody asked in the newest hour, which cost ${cost.perHour} ${cost.currency}`
-      : `A thousand of the ${last.requests} requests of the newest hour cost ${Number(perThousand.toPrecision(3))} ${cost.currency}`;
+  const says = `A thousand of the ${last.requests} requests of the newest hour cost ${Number(perThousand.toPrecision(3))} ${cost.currency}`;
   if (ceiling === null)
     return {
       ...undecided(`${says}; the document sets no ceiling (objectives.maxCostPerThousand).`, falseAlarm),
@@ -91,7 +98,7 @@ export function stateCost(
     explanation: `${says}; ${ceiling} ${cost.currency} is the ceiling, which takes ${Math.ceil(expected)} requests an hour.`,
     changeAt: null,
     level: null,
-    scores: perThousand === null ? [] : [{ name: 'cost-per-thousand', score: perThousand, threshold: ceiling }],
+    scores: [{ name: 'cost-per-thousand', score: perThousand, threshold: ceiling }],
   };
 }
 

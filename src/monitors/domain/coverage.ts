@@ -121,7 +121,7 @@ export function stateCoverage(
 /**
  * What monitors may state while coverage is below the floor: nobody knows what the missing requests were like, so neither
  * calm nor alarm follows from the others. Two kinds of statement do not depend on that: coverage itself with the cost,
- * which counts what was served, and an alarm of latency or errors, which are fed as if all that is missing had been fast
+ * which counts what was served and judges no hour without windows, and an alarm of latency or errors, which are fed as if all that is missing had been fast
  * and right.
  */
 export function gateByCoverage(statements: Map<MonitorName, Statement>): Map<MonitorName, Statement> {

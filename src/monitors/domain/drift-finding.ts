@@ -52,7 +52,7 @@ function promise({ leastShift, features }: DriftDesign, policy: MonitorPolicy): 
   const every = policy.falseAlarmEvery.toLocaleString('en-US');
   const ranks = Number((leastShift * 100).toFixed(2));
   return (
-    `P(false alarm within n answers) is at most n/${every} + ${BASELINE_MISS} over all ${Object.keys(features).length} features together, ` +
+    `P(false alarm within n answers) is at most 1.03·n/${every} + ${BASELINE_MISS} over all ${Object.keys(features).length} features together, ` +
     `whatever the size of the baseline and however often one looks; a mean rank that moves by less than ${ranks} of 100, ` +
     `or a share by less than ${ranks / 2} points, does not count.`
   );

@@ -187,7 +187,7 @@ describe('cost', () => {
     ['cheap enough', 50, 3_700_000, 'calm', 'cost 2 EUR'],
     ['too dear', 40, 3_700_000, 'alarm', 'cost 2.5 EUR'],
     ['no whole hour yet', 40, 100_000, 'undecided', 'No whole hour'],
-    ['an hour without a request', 40, 3 * 3_600_000 + 1, 'alarm', 'Nobody asked'],
+    ['dear once, then no telemetry for an hour', 40, 3 * 3_600_000 + 1, 'undecided', 'No telemetry arrived'],
   ])('%s', (_, requests, now, state, words) => {
     const windows = minutes(0, 60, { requests }).filter((window) => window.start.getTime() < now);
     const fed = windows.reduce((so, window) => observeCost(so, window, SINCE), NEW_COST);
@@ -195,6 +195,25 @@ describe('cost', () => {
     expect(statement.state).toBe(state);
     expect(statement.explanation).toContain(words);
     expect(statement.evidence.find(({ name }) => name === 'size_ratio')?.value).toBe(0.25);
+  });
+
+  it('ends an alarm when the next hour has no windows, and judges again when they are back', () => {
+    const states: string[] = [];
+    let state = NEW_COST;
+    for (const requests of [40, null, null, 40, 60]) {
+      const hour = states.length * 60;
+      const windows = requests === null ? [] : minutes(hour, 60, { requests });
+      state = windows.reduce((so, window) => observeCost(so, window, SINCE), state);
+      state = closeHours(state, (hour + 60) * 60_000, SINCE);
+      states.push(stateCost(state, 2, dear.monitors, SIZES).state);
+    }
+    expect(states).toEqual(['alarm', 'undecided', 'undecided', 'alarm', 'calm']);
+  });
+
+  it('does not take windows of a closed hour for requests of the open one', () => {
+    const closed = closeHours(NEW_COST, 3_600_000, SINCE);
+    const late = minutes(30, 30, { requests: 1_000 }).reduce((so, window) => observeCost(so, window, SINCE), closed);
+    expect(late).toEqual(closed);
   });
 
   it('counts what was served where that is more than was logged', () => {

@@ -68,7 +68,7 @@ export function observeOperations(state: OperationsState, window: Window, spec: 
   };
 }
 
-/** Closes hours in which nobody asked. `until`: no window that starts before it is still to come. */
+/** Closes hours by the clock, so that no old one is judged as the newest while nothing arrives. `until`: no window that starts before it is still to come. */
 export function settleOperations(state: OperationsState, until: Date, since: Date): OperationsState {
   return { ...state, cost: closeHours(state.cost, until.getTime(), since) };
 }

@@ -107,7 +107,7 @@ const Monitors = z.strictObject({
     })
     .nullable()
     .default(null)
-    .describe('At most so many false retrainings in so many days at this traffic; takes the place of falseAlarmEvery.'),
+    .describe('At most so many false alarms expected in so many days at this traffic; takes the place of falseAlarmEvery.'),
   accuracyTolerance: fraction.default(0.01),
   agreementTolerance: fraction.default(0.01),
   errorTolerance: z.number().min(0).max(10).default(0.1).describe('Share by which a mean error may rise.'),

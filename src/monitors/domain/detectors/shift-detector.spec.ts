@@ -1,7 +1,8 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import { seededRandom } from '../../../kernel/index.js';
-import { lnSum, shiftDesign } from './shift-design.js';
+import { boundedMeanUpperBound } from '../rate-bounds.js';
+import { BASELINE_MISS, CELLS, lnSum, shiftDesign } from './shift-design.js';
 import { NEW_SHIFT, observeShift, shiftEvidence, type ShiftState } from './shift-detector.js';
 
 const ALONE = { leastShift: 0, features: 1 };
@@ -45,6 +46,28 @@ describe('a shift of one feature', () => {
     }
     for (const [every, count] of reached)
       expect(count / 400).toBeLessThanOrEqual(Math.min(1, (answers * batches) / every));
+  });
+
+  // Exact, over every baseline of two bins: what E[score]/n comes to while the stream's part S has mean n at the true mean.
+  it.each([
+    [30, 0.5],
+    [100, 0.1],
+    [200, 0.3],
+    [200, 0.9],
+    [500, 0.05],
+  ])('costs a baseline of %p with a share of %p at most 1.03 in the constant', (samples, share) => {
+    let expected = 0;
+    let lnProbability = samples * Math.log(1 - share);
+    for (let k = 0; k <= samples; k += 1) {
+      const { baseline, mean } = shiftDesign([samples - k, k], false, ALONE).directions[1]!;
+      const upper = boundedMeanUpperBound(mean, samples, BASELINE_MISS / 2, mean * (1 - mean));
+      const cell = Math.max(0, Math.floor(((share - mean) / (upper - mean)) * CELLS));
+      // Beyond the upper bound nothing is promised: that is BASELINE_MISS.
+      if (share < upper) expected += Math.exp(lnProbability + baseline[cell]!);
+      lnProbability += Math.log(((samples - k) / (k + 1)) * (share / (1 - share)));
+    }
+    expect(expected).toBeGreaterThan(0.1);
+    expect(expected).toBeLessThanOrEqual(1.03);
   });
 
   it.each([

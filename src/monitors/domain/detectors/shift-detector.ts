@@ -7,9 +7,11 @@ import { countsByLevel, CELLS, type Direction, lnSum, type ShiftDesign } from '.
  * From every possible beginning of a shift runs a bet on the answers since then: for a true baseline mean of m the factor
  * Π (1 + f·(g/m − 1)) has mean at most 1 while the stream's mean of g is at most m. The beginnings' products, each times
  * the answers of its batch, add up to a Shiryaev–Roberts statistic S(m) with E[S(m)] ≤ n; multiplied with W(m) and taken at
- * its least over m the unknown m is covered: the expected score stays at most n, whatever the true distribution is, and
- * P(score reaches A within n answers) ≤ n/A + BASELINE_MISS for baseline and stream together, however often one looks
- * (Doob's inequality, as n − S is a supermartingale). Scores of several features may be averaged whatever their dependence.
+ * its least over m the unknown m is covered: while the true mean is not below the baseline's sample mean, the score is at
+ * most W·S at the true mean. Below it no m is looked at, and W at the sample mean stands in (at most 1, but more than W at
+ * the true mean); counted over all baselines that makes the constant at most about 1.03: the expected score stays at most
+ * 1.03·n, whatever the true distribution is, and P(score reaches A within n answers) ≤ 1.03·n/A + BASELINE_MISS for
+ * baseline and stream together, however often one looks (Doob's inequality, as n − S is a supermartingale). Scores of several features may be averaged whatever their dependence.
  *
  * A beginning counts only where the estimated rise since then is at least the direction's `least`: leaving evidence out
  * cannot raise a false alarm, and a shift that is proven but tiny never becomes one.
