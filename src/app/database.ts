@@ -7,7 +7,7 @@ import type { databaseSettings } from './settings.js';
 
 export interface OpenDatabase {
   readonly db: Database;
-  /** Closes the pool, and stops the embedded server when there is one. */
+  /** Closes the pool, and stops the embedded server when there is one that nobody else uses. */
   close(): Promise<void>;
   /** For a start that failed: a server that ran before may be in use by the program that runs already. */
   giveUp(): Promise<void>;
@@ -28,7 +28,7 @@ export async function openDatabase(settings: SettingsOf<typeof databaseSettings>
     db: new Database(dataSource),
     close: async () => {
       await dataSource.destroy();
-      await embedded?.stop();
+      await embedded?.stopUnlessShared();
     },
     giveUp: async () => {
       await dataSource.destroy();

@@ -3,6 +3,9 @@ import { SnakeCaseNaming } from './naming.js';
 import type { Persistence } from './persistence.js';
 import { platformPersistence } from './platform-persistence.js';
 
+/** What our sessions are called on the server. */
+export const APPLICATION_NAME = 'ratchet';
+
 /** Any constant will do, as long as every process of an installation uses the same. */
 const MIGRATION_LOCK = 7_210_453;
 
@@ -31,7 +34,7 @@ export function createDataSource(
     extra: {
       statement_timeout: 30_000,
       idle_in_transaction_session_timeout: idleTransactionMs,
-      application_name: 'ratchet',
+      application_name: APPLICATION_NAME,
     },
   });
 }

@@ -16,6 +16,7 @@ import { createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import pg from 'pg';
+import { APPLICATION_NAME } from './data-source.js';
 
 /** PostgreSQL refuses to run as root, so as root it runs as this user (`nobody` on every Linux). */
 const UNPRIVILEGED_UID = 65_534;
@@ -35,6 +36,8 @@ export interface EmbeddedPostgres {
   /** True when it ran already, e.g. because the control plane was killed and started again. */
   readonly adopted: boolean;
   stop(): Promise<void>;
+  /** Stops it unless another process of Ratchet is connected to it; the last one out turns off the light. */
+  stopUnlessShared(): Promise<void>;
 }
 
 /**
@@ -58,7 +61,14 @@ export async function startEmbeddedPostgres(
     const port = running?.port ?? (await freePort());
     if (running === null) launch(data, logFile, port, options);
     const url = await ready(port, password, logFile);
-    return { url, adopted: running !== null, stop: () => stop(data) };
+    return {
+      url,
+      adopted: running !== null,
+      stop: () => stop(data),
+      stopUnlessShared: async () => {
+        if (!(await isShared(url))) await stop(data);
+      },
+    };
   } finally {
     release();
   }
@@ -139,6 +149,22 @@ async function ready(port: number, password: string, logFile: string): Promise<s
     } finally {
       await client.end().catch(() => undefined);
     }
+  }
+}
+
+/** True while a pool of another process is open; our own must be closed before. */
+async function isShared(url: string): Promise<boolean> {
+  const client = new pg.Client({ connectionString: url, application_name: 'last-one-out' });
+  try {
+    await client.connect();
+    const { rowCount } = await client.query('SELECT 1 FROM pg_stat_activity WHERE application_name = $1', [
+      APPLICATION_NAME,
+    ]);
+    return (rowCount ?? 0) > 0;
+  } catch {
+    return false; // It does not answer any more, so nobody uses it.
+  } finally {
+    await client.end().catch(() => undefined);
   }
 }
 

@@ -23,6 +23,21 @@ export function knownTimeZone(name: string): boolean {
   }
 }
 
+/** A long window that is no longer than the short one would say the same twice. */
+export function longerThanShort(
+  rule: { readonly longSeconds: number; readonly shortSeconds: number },
+  context: z.RefinementCtx,
+): void {
+  if (rule.longSeconds > rule.shortSeconds) return;
+  context.addIssue({ code: 'custom', path: ['longSeconds'], message: 'must be more than shortSeconds' });
+}
+
+/** Quiet hours of no length are a slip: they might be meant for the whole day. */
+export function notEmpty(hours: { readonly from: string; readonly until: string }, context: z.RefinementCtx): void {
+  if (hours.from !== hours.until) return;
+  context.addIssue({ code: 'custom', path: ['until'], message: 'must not be the same as from' });
+}
+
 /** Each step gives the candidate more than the one before. */
 export function rising(steps: readonly { readonly weight: number }[], context: z.RefinementCtx): void {
   steps.forEach(({ weight }, index) => {

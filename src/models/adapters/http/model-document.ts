@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type Digest, isDigest } from '../../../kernel/index.js';
 import { falseAlarmEvery } from '../../domain/false-alarm-contract.js';
 import { type ModelSpec, SUMMARY_FEATURES } from '../../domain/model.js';
-import { knownTimeZone, rising, shape } from './document-rules.js';
+import { knownTimeZone, longerThanShort, notEmpty, rising, shape } from './document-rules.js';
 
 const fraction = z.number().min(0).max(1);
 const positiveFraction = z.number().gt(0).max(1);
@@ -86,11 +86,13 @@ const Telemetry = z.strictObject({
     .describe('Answers a second kept one by one for labels and pairs; windows count every event.'),
 });
 
-const BurnRate = z.strictObject({
-  longSeconds: seconds,
-  shortSeconds: seconds,
-  factor: z.number().positive().max(1_000),
-});
+const BurnRate = z
+  .strictObject({
+    longSeconds: seconds,
+    shortSeconds: seconds,
+    factor: z.number().positive().max(1_000),
+  })
+  .superRefine(longerThanShort);
 
 const Monitors = z.strictObject({
   falseAlarmEvery: z
@@ -107,7 +109,9 @@ const Monitors = z.strictObject({
     })
     .nullable()
     .default(null)
-    .describe('At most so many false alarms expected in so many days at this traffic; takes the place of falseAlarmEvery.'),
+    .describe(
+      'At most so many false alarms expected in so many days at this traffic; takes the place of falseAlarmEvery.',
+    ),
   accuracyTolerance: fraction.default(0.01),
   agreementTolerance: fraction.default(0.01),
   errorTolerance: z.number().min(0).max(10).default(0.1).describe('Share by which a mean error may rise.'),
@@ -130,17 +134,19 @@ const Monitors = z.strictObject({
 
 const timeOfDay = z.string().regex(/^([01]\d|2[0-3]):[0-5]\d$/, 'must be HH:MM');
 
-const QuietHours = z.strictObject({
-  from: timeOfDay,
-  until: timeOfDay,
-  days: z
-    .array(z.int().min(0).max(6))
-    .min(1)
-    .max(7)
-    .default([0, 1, 2, 3, 4, 5, 6])
-    .describe('Days on which it begins, 0 = Sunday.'),
-  timeZone: z.string().refine(knownTimeZone, 'must be an IANA time zone such as Europe/Berlin').default('UTC'),
-});
+const QuietHours = z
+  .strictObject({
+    from: timeOfDay,
+    until: timeOfDay,
+    days: z
+      .array(z.int().min(0).max(6))
+      .min(1)
+      .max(7)
+      .default([0, 1, 2, 3, 4, 5, 6])
+      .describe('Days on which it begins, 0 = Sunday.'),
+    timeZone: z.string().refine(knownTimeZone, 'must be an IANA time zone such as Europe/Berlin').default('UTC'),
+  })
+  .superRefine(notEmpty);
 
 const Triggers = z.strictObject({
   coolDownSeconds: z

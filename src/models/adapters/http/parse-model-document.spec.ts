@@ -84,6 +84,16 @@ describe('a model document', () => {
     ['scores for another number of classes', (s) => (s['output'] = { name: 'y', shape: [-1, 9] }), 'spec.output.shape'],
     ['a reference that is no digest', (s) => (s['reference'] = { digest: 'latest' }), 'spec.reference.digest'],
     ['a reference by path', (s) => (s['reference'] = { digest: DIGEST, artifact: 'm.onnx' }), 'spec.reference'],
+    [
+      'quiet hours of no length',
+      (s) => (s['triggers'] = { quietHours: [{ from: '06:00', until: '06:00' }] }),
+      'spec.triggers.quietHours.0.until',
+    ],
+    [
+      'a burn rate whose long window is the shorter one',
+      (s) => (s['monitors'] = { burnRates: [{ longSeconds: 60, shortSeconds: 300, factor: 2 }] }),
+      'spec.monitors.burnRates.0.longSeconds',
+    ],
     ['an unknown task', (s) => (s['task'] = { kind: 'poetry' }), 'spec.task.kind'],
     [
       'a step of all traffic',
