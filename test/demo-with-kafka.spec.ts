@@ -1,17 +1,17 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import kafkajs from 'kafkajs';
 import type { DemoSummary } from '../demo/summary.js';
 import { type Broker, startBroker } from '../scripts/kafka/broker.mjs';
 import { runDemo } from './support/run-demo.js';
+import { describeWithKafka } from './support/kafka.js';
 
-const without = (process.env['RATCHET_TESTS_WITHOUT'] ?? '').split(',').includes('kafka');
 const MINUTES = 60_000;
 
 /** The demonstration as it stands, but with KAFKA_BROKERS set: answers and labels go through a real log. */
-(without ? describe.skip : describe)('the demo with Kafka', () => {
+describeWithKafka('the demo with Kafka', () => {
   const folder = mkdtempSync(join(tmpdir(), 'ratchet-demo-kafka-'));
   let broker: Broker;
   beforeAll(async () => {

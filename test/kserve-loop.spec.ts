@@ -3,11 +3,12 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
 import { KServeDouble, post, rebased, recordedLabels, recording, renamed } from './support/kserve.js';
 import { until } from './support/until.js';
 import { startWholeApp, type WholeApp } from './support/whole-app.js';
+import { describeWith } from './support/services.js';
 
 const ROOT = join(import.meta.dirname, '..');
 const EXAMPLE = join(ROOT, 'examples/breast-cancer');
@@ -23,14 +24,12 @@ interface Window {
   readonly latencyMs: { readonly p50: number | null };
 }
 
-const withoutRunner = (process.env['RATCHET_TESTS_WITHOUT'] ?? '').split(',').includes('python-runner');
-
 /**
  * What KServe's logger sends is enough to notice, to compress and to judge. What it cannot give is the candidate's answer
  * to the same request: for the experiment the recorded requests are asked of the gateway, which mirrors them. Weights on
  * KServe's own data plane are not moved here: a double with a canary logs as KServe does.
  */
-(withoutRunner ? describe.skip : describe)("a recording of KServe's logger", () => {
+describeWith('python-runner')("a recording of KServe's logger", () => {
   let app: WholeApp;
   let reference: string;
   const events = recording();

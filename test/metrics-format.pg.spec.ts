@@ -1,13 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { Counter, Gauge, Histogram } from 'prom-client';
 import { registry } from '../src/platform/observability/index.js';
 import { startWholeApp, type WholeApp } from './support/whole-app.js';
-
-const without = (process.env['RATCHET_TESTS_WITHOUT'] ?? '').split(',').includes('promtool');
+import { describeWith } from './support/services.js';
 
 /** Prometheus' own tool reads what a scrape would: names, help texts, types and units. */
-(without ? describe.skip : describe)('what a scrape gets', () => {
+describeWith('promtool')('what a scrape gets', () => {
   let app: WholeApp;
   beforeAll(async () => {
     app = await startWholeApp();

@@ -3,10 +3,11 @@ import { randomUUID } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { parse } from 'yaml';
 import { until } from './support/until.js';
 import { startWholeApp, type WholeApp } from './support/whole-app.js';
+import { describeWith } from './support/services.js';
 
 const ROOT = join(import.meta.dirname, '..');
 const EXAMPLE = join(ROOT, 'examples/breast-cancer');
@@ -33,10 +34,8 @@ interface Kept {
   };
 }
 
-const withoutRunner = (process.env['RATCHET_TESTS_WITHOUT'] ?? '').split(',').includes('python-runner');
-
 /** The real runner on a model of another kind than the demo's: rows of a table, so small that hardly anything makes it faster. */
-(withoutRunner ? describe.skip : describe)('the second example', () => {
+describeWith('python-runner')('the second example', () => {
   let app: WholeApp;
   let rows: Rows;
   let reference: string;

@@ -1,17 +1,11 @@
-import { describe } from '@jest/globals';
 import kafkajs, { type Producer } from 'kafkajs';
 import { type Broker, type BrokerOptions, startBroker } from '../../scripts/kafka/broker.mjs';
 import { createKafka, kafkaSettings } from '../../src/platform/kafka/index.js';
 import { parseSettings } from '../../src/platform/config/index.js';
-
-const left = (process.env['RATCHET_TESTS_WITHOUT'] ?? '').split(',').includes('kafka');
+import { describeWith } from './services.js';
 
 /** Skips what needs a real broker where there is none; the reason is in the suite's name. */
-export const describeWithKafka = left
-  ? (name: string, body: () => void) => {
-      describe.skip(`${name} (left out: no Kafka here)`, body);
-    }
-  : describe;
+export const describeWithKafka = describeWith('kafka');
 
 /** A real broker; see scripts/kafka/broker.mjs. */
 export function startTestBroker(options: BrokerOptions = {}): Promise<Broker> {
