@@ -90,7 +90,7 @@ async function until<T>(look: () => Promise<T | null>): Promise<T> {
 async function serve(bias: readonly number[], promotion: string | null): Promise<Digest> {
   const { digest } = await part(ArtifactStore).putBytes(linearModel({ bias }));
   const profile = { accuracy: null, labelled: 0, agreement: null, compared: 0, referenceAccuracy: null };
-  await database.db.run(() =>
+  await database.db.run('test.work', () =>
     part(ChampionHistory).begin({
       model: 'digits',
       champion: digest,

@@ -50,7 +50,7 @@ export class CandidateIntake {
     const job = await jobs.require(jobId);
     const trigger = await triggers.require(job.spec.trigger);
     const made = candidatesOfJob(job, trigger.spec.cause, clock.now());
-    await unitOfWork.run(async () => {
+    await unitOfWork.run('candidates.from-job', async () => {
       for (const candidate of made) {
         await candidates.save(candidate);
         await queue.enqueue(CANDIDATE_KIND, candidate.id);
@@ -82,7 +82,7 @@ export class CandidateIntake {
       holdout: wanted.holdout,
       submittedBy: actor.name,
     };
-    return unitOfWork.run(async () => {
+    return unitOfWork.run('candidates.submit', async () => {
       const candidate = await this.create(submission);
       const subject = `candidate/${candidate.id}`;
       await audit.append({

@@ -100,7 +100,7 @@ export class CandidateReconciler implements Reconciler {
       this.ports.clock.now(),
     );
     if (status === candidate.status) return candidate;
-    const saved = await this.ports.unitOfWork.run(() => this.save(candidate, status));
+    const saved = await this.ports.unitOfWork.run('candidates.apply', () => this.save(candidate, status));
     if (status.phase === 'Accepted' || status.phase === 'Refused') {
       candidatesJudgedTotal.inc({ verdict: status.phase.toLowerCase(), cause: candidate.spec.cause });
       const reasons = status.phase === 'Refused' ? status.reasons : [];

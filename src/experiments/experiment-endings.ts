@@ -26,7 +26,7 @@ export class ExperimentEndings {
     const { experiments, candidates, lock, outcomes, facts, unitOfWork } = this.parts;
     const { id, model, spec } = experiment;
     const { verdict, reason } = status;
-    return unitOfWork.run(async () => {
+    return unitOfWork.run('experiments.conclude', async () => {
       const saved = await experiments.save({ ...experiment, status });
       await this.mirrorOff(experiment);
       await facts.publish(ExperimentConcluded, { experiment: id, candidate: spec.candidate, model, verdict, reason });

@@ -36,7 +36,7 @@ export class ExperimentIntake {
       allowance: await allowance.remaining(candidate.model, candidate.spec.reference),
       now: clock.now(),
     });
-    await unitOfWork.run(async () => {
+    await unitOfWork.run('experiments.open', async () => {
       await experiments.save(plan);
       await queue.enqueue(EXPERIMENT_KIND, plan.id);
     });

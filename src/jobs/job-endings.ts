@@ -17,7 +17,7 @@ export class JobEndings {
   async end(job: Job, status: Ended): Promise<void> {
     const { id, model } = job;
     const { trigger } = job.spec;
-    await this.unitOfWork.run(async () => {
+    await this.unitOfWork.run('jobs.end', async () => {
       await this.jobs.save({ ...job, status });
       await this.outcomes.charge?.(trigger, status.runnerSeconds, status.runnerSeconds * (job.spec.gpus ?? 0));
       if (status.phase === 'Succeeded') {

@@ -36,7 +36,7 @@ export class JobIntake {
     const trigger = await triggers.require(triggerId);
     if (trigger.status.phase === 'Resolved') return;
     const job = createJob(trigger, await models.require(trigger.model), clock.now());
-    await unitOfWork.run(async () => {
+    await unitOfWork.run('jobs.open', async () => {
       await jobs.save(job);
       await queue.enqueue(JOB_KIND, job.id);
     });
@@ -45,7 +45,7 @@ export class JobIntake {
   /** Notes the wish to end; the next pass stops the runner. @throws NotFound @throws PhaseConflict when it ended already */
   async cancel(id: string, actor: Actor, reason: string): Promise<Job> {
     const { jobs, queue, unitOfWork, audit } = this.ports;
-    return unitOfWork.run(async () => {
+    return unitOfWork.run('jobs.cancel', async () => {
       const job = await jobs.require(id);
       const { phase } = job.status;
       if (JOB_TRANSITIONS[phase].length === 0) throw new PhaseConflict('job', id, phase, 'cancel');

@@ -87,7 +87,7 @@ export class JobLauncher {
 
   private admit(job: Job, pending: Pending, snapshot: Snapshot): Promise<Job | null> {
     const { jobs, unitOfWork, clock } = this.ports;
-    return unitOfWork.run(async () => {
+    return unitOfWork.run('jobs.admit', async () => {
       if ((await jobs.countRunningExclusively()) >= this.settings.maxConcurrent) return null;
       return jobs.save({ ...job, status: runningFrom(pending, snapshot, clock.now()) });
     });

@@ -1,5 +1,5 @@
 import type { AttemptObservation } from './domain/attempt.js';
-import type { Job, JobAttempt } from './domain/job.js';
+import type { Job, JobAttempt, JobProgress } from './domain/job.js';
 import type { ReportedArtifact, RunnerReport } from './domain/report.js';
 
 export abstract class JobStore {
@@ -41,5 +41,37 @@ export abstract class Runner {
    */
   abstract sweep(known: () => Promise<ReadonlySet<string>>): Promise<string[]>;
   /** Forgets what attempts left behind that `known` does not contain and that ended before `before`; returns names. */
+  abstract clear(known: ReadonlySet<string>, before: Date): Promise<string[]>;
+}
+
+/** What an attempt that runs elsewhere told through the job API. */
+export interface AttemptNews {
+  /** Newest sign of life; null when there was none. */
+  readonly heartbeatAt: Date | null;
+  readonly progress: JobProgress | null;
+  readonly outputBytes: number;
+  readonly logTail: string;
+  /** What it said about its failure, and its own exit code; null while it runs. */
+  readonly ended: { readonly exitCode: number; readonly error: string | null; readonly at: Date } | null;
+}
+
+/**
+ * What attempts on other machines read and write, through the job API: they have a token of their own and nothing else of
+ * ours. The other side of it is the runner's client.
+ */
+export abstract class AttemptExchange {
+  /**
+   * Keeps the attempt's document, whose files it may read from now on, and makes its token, which is given out this once
+   * (opening it again makes the old token void). Idempotent otherwise.
+   */
+  abstract open(attempt: JobAttempt, document: Readonly<Record<string, unknown>>): Promise<{ readonly token: string }>;
+  abstract news(attempt: JobAttempt): Promise<AttemptNews>;
+  /** @throws BrokenReport when it was not uploaded, is no JSON or not of the schema's shape */
+  abstract report(attempt: JobAttempt): Promise<RunnerReport>;
+  /** Absolute path of an uploaded file, after its size and sha256 were compared with the report. @throws BrokenReport */
+  abstract outputPath(attempt: JobAttempt, artifact: ReportedArtifact): Promise<string>;
+  /** The token is void from now on; what was uploaded stays. Idempotent. */
+  abstract close(attempt: JobAttempt): Promise<void>;
+  /** Forgets what attempts uploaded that `known` does not contain and that ended before `before`; returns names. */
   abstract clear(known: ReadonlySet<string>, before: Date): Promise<string[]>;
 }

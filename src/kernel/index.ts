@@ -4,6 +4,7 @@ export * from './clock.js';
 export * from './errors.js';
 export * from './evidence.js';
 export * from './fact.js';
+export * from './failpoint.js';
 export * from './ids.js';
 export * from './random.js';
 export * from './reconcile.js';

@@ -48,7 +48,7 @@ export class ApplyModel {
       decision.change === 'created'
         ? await admission.check(await artifacts.verifiedPath(spec.reference.digest), spec)
         : null;
-    const model = await unitOfWork.run(async () => {
+    const model = await unitOfWork.run('models.apply', async () => {
       const saved = await this.save(decision.model, decision.change, actor);
       if (file !== null) await this.beginWithReference(saved, file.sizeBytes);
       return saved;

@@ -30,7 +30,7 @@ export class CheckedVersionRegistration extends VersionRegistration {
     const { digest, sizeBytes } = await this.artifacts.putFile(request.path);
     const { model, kind, parent, recipe, snapshot, data, job } = request;
     const reference = await this.referenceOf(request, digest);
-    return this.unitOfWork.run(async () => {
+    return this.unitOfWork.run('models.register-file', async () => {
       const known = await this.versions.find(model, digest);
       if (known !== null) return known;
       const version = {

@@ -59,7 +59,7 @@ export class MonitorReconciler implements Reconciler {
     const measured = await this.parts.outputs.measure(model, watch, closed);
     const now = this.clock.now();
     const labelledSince = new Date(now.getTime() - model.spec.telemetry.labelWaitSeconds * 1000);
-    const statements = await this.unitOfWork.run(async () => {
+    const statements = await this.unitOfWork.run('monitors.state', async () => {
       if (watch.version !== watch.reference) await this.parts.rescorer.keep(watch, rescored.rows, labelledSince);
       const known = await this.stores.detectors.load(watch);
       const { statements: windows, covered, judged } = await this.parts.windows.pass(model, watch, known, now);

@@ -55,7 +55,7 @@ export class PromotionEndings {
     const { promotions, artifacts, unitOfWork } = this.ports;
     const asked = await promotions.require(id);
     await artifacts.verifiedPath(asked.spec.candidateVersion);
-    return unitOfWork.run(async () => {
+    return unitOfWork.run('promotions.promote', async () => {
       const promotion = await promotions.require(id);
       if (promotion.status.phase === 'Promoted') return promotion;
       if (promotion.status.phase === 'Rejected') throw new PhaseConflict('promotion', id, 'Rejected', 'promote');
@@ -66,7 +66,7 @@ export class PromotionEndings {
   /** The candidate is turned away; its rollout goes back. Idempotent. @throws PhaseConflict when it serves already */
   async reject(id: string, by: Decider, decidedBy: 'rollouts' | 'promotions' = 'promotions'): Promise<Promotion> {
     const { promotions, rollouts, records, audit, unitOfWork, clock } = this.ports;
-    return unitOfWork.run(async () => {
+    return unitOfWork.run('promotions.reject', async () => {
       const promotion = await promotions.require(id);
       if (promotion.status.phase === 'Rejected') return promotion;
       if (promotion.status.phase === 'Promoted') throw new PhaseConflict('promotion', id, 'Promoted', 'reject');

@@ -49,7 +49,7 @@ export class PromotionIntake {
       createdAt: now,
       updatedAt: now,
     };
-    return unitOfWork.run(async () => {
+    return unitOfWork.run('promotions.from-rollout', async () => {
       const saved = await promotions.save(promotion);
       await queue.enqueue(PROMOTION_KIND, saved.id);
       return saved;

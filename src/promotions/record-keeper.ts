@@ -19,7 +19,7 @@ export class RecordKeeper {
     candidateId: string,
     ending: Pick<PromotionRecord, 'outcome' | 'decidedBy' | 'reason'> & { readonly promotion?: unknown },
   ): Promise<void> {
-    const added = await this.unitOfWork.run(async () => {
+    const added = await this.unitOfWork.run('promotions.keep', async () => {
       const { candidate, evidence } = await this.collector.collect(candidateId);
       return this.records.add({
         id: candidateId,

@@ -1,5 +1,5 @@
 import type { Digest } from '../kernel/index.js';
-import type { Gate } from '../models/index.js';
+import type { Gate, TrafficTarget } from '../models/index.js';
 import type { GateReading, Rollout } from './domain/rollout.js';
 
 export abstract class RolloutStore {
@@ -38,23 +38,40 @@ export abstract class RolloutEndings {
   abstract requestAbort(rollout: string, by: string, reason: string): Promise<void>;
 }
 
+/** What a data plane has to know of one rollout. */
+export interface TrafficOrder {
+  readonly rollout: string;
+  readonly model: string;
+  readonly target: TrafficTarget;
+  readonly champion: Digest;
+  readonly candidate: Digest;
+  /** Makes assignments sticky for this rollout. */
+  readonly salt: string;
+}
+
+/** What can be seen of a data plane. */
+export interface TrafficSight {
+  /** The share that it really gives the candidate, in percent; null when that cannot be seen now. */
+  readonly weight: number | null;
+  /** Why the weight is null or not what was set; null when there is nothing to say. */
+  readonly reason: string | null;
+  /** True when the guardian (or the data plane itself) took the traffic back because nobody confirmed the weight in time. */
+  readonly lapsed: boolean;
+}
+
 /** Moves traffic on some data plane. Every call states the wanted end, so it can be repeated on every pass. */
 export abstract class TrafficRouter {
   /** Gives the candidate `weight` percent until `confirmBy`; 0 takes it out. */
-  abstract setWeight(
-    model: string,
-    split: {
-      readonly champion: Digest;
-      readonly candidate: Digest;
-      readonly weight: number;
-      readonly salt: string;
-      readonly confirmBy: Date;
-    },
-  ): Promise<void>;
-  /** The share that the data plane really gives the candidate, in percent; null when that cannot be seen now. */
-  abstract actualWeight(model: string, candidate: Digest): Promise<number | null>;
+  abstract setWeight(order: TrafficOrder, weight: number, confirmBy: Date): Promise<void>;
+  /** Never throws: what cannot be seen is a null weight with a reason. */
+  abstract observe(order: TrafficOrder): Promise<TrafficSight>;
   /** Everything to the champion. Must not depend on metrics and works from any state. */
-  abstract giveBack(model: string, champion: Digest): Promise<void>;
+  abstract giveBack(order: TrafficOrder, champion: Digest): Promise<void>;
+  /**
+   * After the promotion: the stable backend serves the new champion and gets everything. True once that is so; until then
+   * it is called again on later passes.
+   */
+  abstract settle(order: TrafficOrder): Promise<boolean>;
 }
 
 /** Measures one gate over telemetry newer than `notBefore`. Never throws for missing data: that is a BLIND reading. */

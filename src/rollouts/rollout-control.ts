@@ -39,7 +39,7 @@ export class RolloutControl extends RolloutEndings {
   /** Takes a request down; the next pass carries it out. Idempotent. @throws PhaseConflict */
   async ask(id: string, verb: Verb, actor: Actor, reason: string): Promise<Rollout> {
     const { rollouts, audit, unitOfWork } = this.ports;
-    return unitOfWork.run(async () => {
+    return unitOfWork.run('rollouts.ask', async () => {
       await this.ports.requests.lock(id);
       const rollout = await rollouts.require(id);
       const { phase } = rollout.status;

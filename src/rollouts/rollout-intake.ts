@@ -45,7 +45,7 @@ export class RolloutIntake {
       createdAt: now,
       updatedAt: now,
     };
-    return unitOfWork.run(async () => {
+    return unitOfWork.run('rollouts.from-experiment', async () => {
       const saved = await rollouts.save(rollout);
       await queue.enqueue(ROLLOUT_KIND, saved.id);
       return saved;

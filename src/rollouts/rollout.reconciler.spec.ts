@@ -123,8 +123,8 @@ describe('RolloutReconciler', () => {
 
   it('leaves the traffic alone when a promotion overtakes a pass', async () => {
     await world.passes(12);
-    const look = world.router.actualWeight.bind(world.router);
-    world.router.actualWeight = async () => {
+    const look = world.router.observe.bind(world.router);
+    world.router.observe = async () => {
       await world.control.markPromoted(ID);
       world.router.weight = 0; // the promotion gives everything to the new champion
       return look();

@@ -19,7 +19,7 @@ import {
 } from './domain/advance-rollout.js';
 import { type Rollout, RolloutFailed, RolloutReady, type RolloutStatus } from './domain/rollout.js';
 import { actualWeightRatio, gateVerdictsTotal, setWeightRatio, transitionsTotal } from './metrics.js';
-import type { GateMeter, RolloutRequests, RolloutStore, TrafficRouter } from './ports.js';
+import type { GateMeter, RolloutRequests, RolloutStore, TrafficOrder, TrafficRouter } from './ports.js';
 import { ROLLOUT_KIND } from './rollout-intake.js';
 
 const PASS_MS = 500;
@@ -61,15 +61,21 @@ export class RolloutReconciler implements Reconciler {
     const { champion, candidateVersion } = rollout.spec;
     const reads = gatesToRead(rollout);
     const versions = { champion, candidate: candidateVersion };
-    const [current, request, actualWeight, readings] = await Promise.all([
+    const [current, request, sight, readings] = await Promise.all([
       this.ports.champions.current(rollout.model),
       this.requests.find(rollout.id),
-      this.router.actualWeight(rollout.model, candidateVersion),
+      this.router.observe(orderOf(rollout)),
       reads === null
         ? []
         : Promise.all(reads.gates.map((gate) => this.meter.read(rollout.model, gate, versions, reads.notBefore))),
     ]);
-    return { now: this.ports.clock.now(), championNow: current?.champion ?? null, request, actualWeight, readings };
+    return {
+      now: this.ports.clock.now(),
+      championNow: current?.champion ?? null,
+      request,
+      actualWeight: sight.weight,
+      readings,
+    };
   }
 
   /**
@@ -77,7 +83,7 @@ export class RolloutReconciler implements Reconciler {
    * lock, so that a pass that was overtaken by a promotion does not take the traffic from the new champion.
    */
   private async act(rollout: Rollout, decision: RolloutDecision, seen: RolloutObservation): Promise<void> {
-    await this.ports.unitOfWork.run(async () => {
+    await this.ports.unitOfWork.run('rollouts.route', async () => {
       await this.requests.lock(rollout.id);
       const now = await this.rollouts.require(rollout.id);
       if (now.revision !== rollout.revision) throw new RevisionConflict('rollout', rollout.id);
@@ -86,19 +92,19 @@ export class RolloutReconciler implements Reconciler {
   }
 
   private async route(rollout: Rollout, { weight }: RolloutDecision, seen: RolloutObservation): Promise<void> {
-    const { champion, candidateVersion, salt, policy } = rollout.spec;
+    const { champion, policy } = rollout.spec;
     if (weight === null) {
-      await this.router.giveBack(rollout.model, asDigest(seen.championNow) ?? champion);
+      await this.router.giveBack(orderOf(rollout), asDigest(seen.championNow) ?? champion);
       return;
     }
     const confirmBy = new Date(seen.now.getTime() + policy.confirmSeconds * 1000);
-    await this.router.setWeight(rollout.model, { champion, candidate: candidateVersion, weight, salt, confirmBy });
+    await this.router.setWeight(orderOf(rollout), weight, confirmBy);
   }
 
   private async save(rollout: Rollout, { status }: RolloutDecision): Promise<Rollout> {
     if (JSON.stringify(status) === JSON.stringify(rollout.status)) return rollout;
     const { facts, unitOfWork } = this.ports;
-    return unitOfWork.run(async () => {
+    return unitOfWork.run('rollouts.save', async () => {
       const saved = await this.rollouts.save(withStatus(rollout, status));
       if (status.phase === 'Paused') await this.requests.clear(rollout.id, 'pause');
       if (rollout.status.phase === 'Paused') await this.requests.clear(rollout.id, 'resume');
@@ -130,6 +136,14 @@ export class RolloutReconciler implements Reconciler {
     transitionsTotal.inc({ phase: saved.status.phase });
     log.info({ rollout: saved.id, phase: saved.status.phase, step: stepOf(saved), weight }, 'rollout advanced');
   }
+}
+
+function orderOf({ id, model, spec }: Rollout): TrafficOrder {
+  const { champion, candidateVersion, salt, policy } = spec;
+  return {
+    ...{ rollout: id, model, champion, candidate: candidateVersion, salt },
+    target: policy.target ?? { kind: 'builtin' },
+  };
 }
 
 function asDigest(champion: string | null): Rollout['spec']['champion'] | null {

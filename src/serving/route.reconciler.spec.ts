@@ -56,7 +56,7 @@ it('is woken by a model and by a champion', async () => {
   const unitOfWork = new ImmediateUnitOfWork();
   facts = new RecordingFactBus(unitOfWork);
   new RouteReconciler(routes, history, queue, facts).onModuleInit();
-  await unitOfWork.run(async () => {
+  await unitOfWork.run('test.work', async () => {
     await facts.publish(ModelApplied, { model: 'digits' });
     await facts.publish(ChampionChanged, {
       model: 'letters',

@@ -46,7 +46,7 @@ export class DeadLetterReplay {
       return fault === null ? [] : [{ id: letter.id, reason: fault }];
     });
     const ids = letters.map(({ id }) => id).filter((id) => !skipped.some((one) => one.id === id));
-    const { replayed, refused } = await this.work.run(() => this.feed(ids, actor, reason));
+    const { replayed, refused } = await this.work.run('telemetry.replay', () => this.feed(ids, actor, reason));
     const late = ids.filter((id) => !replayed.includes(id)).map((id) => ({ id, reason: 'it was replayed meanwhile' }));
     replayedTotal.inc(replayed.length);
     return { replayed: replayed.length, refused, skipped: [...skipped, ...late] };

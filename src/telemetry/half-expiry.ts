@@ -19,7 +19,7 @@ export class HalfExpiry {
 
   /** Repeatable; gives up a bounded number a call. Claim and commit are one transaction, so no two can disturb each other. */
   async expire(view: ModelView): Promise<BatchReport> {
-    const report = await this.work.run(async () => {
+    const report = await this.work.run('telemetry.expire-halves', async () => {
       const { epoch, next } = await this.ledger.claim(SOURCE);
       return this.ledger.commit({
         ...{ source: SOURCE, epoch, from: next, to: next, at: this.clock.now() },

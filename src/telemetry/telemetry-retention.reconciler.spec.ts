@@ -47,7 +47,7 @@ describe('TelemetryRetentionReconciler', () => {
   it('is woken for models that are there at the start and that come later', async () => {
     const { reconciler, queue, facts, unitOfWork } = setUp();
     await reconciler.onApplicationBootstrap();
-    await unitOfWork.run(() => facts.publish(ModelApplied, { model: 'c' }));
+    await unitOfWork.run('test.work', () => facts.publish(ModelApplied, { model: 'c' }));
     await facts.deliver();
     expect(queue.reconcilers.get('telemetry-retention')).toBe(reconciler);
     expect(queue.enqueued.map(({ key }) => key)).toEqual(['a', 'b', 'c']);

@@ -26,7 +26,7 @@ export class TriggerDesk {
 
   /** Opens what policy decided, with the decision, all or nothing; null when another one is open by now. */
   async open(model: string, spec: TriggerSpec, row: string | null): Promise<Trigger | null> {
-    const opened = await this.ports.unitOfWork.run(async () => {
+    const opened = await this.ports.unitOfWork.run('triggers.open', async () => {
       if ((await this.openOne(model)) !== null) return null;
       const trigger = await this.insert(model, spec, SYSTEM);
       await this.record(trigger, row);
@@ -44,7 +44,7 @@ export class TriggerDesk {
   async openByHand(model: string, wish: { reason: string; remedy: RemedyName }, actor: Actor): Promise<Trigger> {
     const period = await this.ports.history.current(model);
     if (period === null) throw new NothingServes(model);
-    const opened = await this.ports.unitOfWork.run(async () => {
+    const opened = await this.ports.unitOfWork.run('triggers.open-by-hand', async () => {
       const open = await this.openOne(model);
       if (open !== null) throw new TriggerStillOpen(model, open.id);
       const holder = await this.ports.lock.holder(model);

@@ -20,7 +20,7 @@ export class TriggerEndings extends TriggerOutcomes {
 
   override async resolve(id: string, outcome: TriggerOutcome, detail: string, achieved?: Achievement): Promise<void> {
     const { triggers, unitOfWork, facts, audit, clock } = this.ports;
-    const resolved = await unitOfWork.run(async () => {
+    const resolved = await unitOfWork.run('triggers.resolve', async () => {
       const trigger = await triggers.require(id);
       if (trigger.status.phase !== 'Open') return null;
       const status = { phase: 'Resolved', outcome, detail, at: clock.now(), ...(achieved && { achieved }) } as const;

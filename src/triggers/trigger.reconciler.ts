@@ -64,7 +64,7 @@ export class TriggerReconciler implements Reconciler {
     const { wish } = evidence;
     const [last] = await this.ports.triggers.decisions(model, 1);
     if (wish === null && last !== undefined && sameDecision(last, decision)) return;
-    await this.ports.unitOfWork.run(async () => {
+    await this.ports.unitOfWork.run('triggers.hold', async () => {
       await this.ports.triggers.recordDecision(decision);
       if (wish !== null) await this.ports.evidence.request(model, wish);
     });

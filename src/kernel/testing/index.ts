@@ -4,6 +4,7 @@ import { Clock } from '../clock.js';
 import { type Fact, FactBus, type FactType } from '../fact.js';
 import { Ids } from '../ids.js';
 import { type Reconciler, WorkQueue } from '../reconcile.js';
+import type { Boundary } from '../unit-of-work.js';
 import { UnitOfWork } from '../unit-of-work.js';
 
 /** A clock that stands until it is told to go on. */
@@ -31,7 +32,7 @@ export class CountingIds extends Ids {
 /** Runs the work; on rejection it only rejects, because fakes have nothing to roll back. */
 export class ImmediateUnitOfWork extends UnitOfWork {
   depth = 0;
-  async run<T>(work: () => Promise<T>): Promise<T> {
+  async run<T>(_boundary: Boundary, work: () => Promise<T>): Promise<T> {
     this.depth += 1;
     try {
       return await work();

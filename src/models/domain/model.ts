@@ -145,6 +145,24 @@ export interface JobPolicy {
   readonly maxRssBytes: number;
   readonly threads: number;
   readonly maxAttempts: number;
+  /** GPUs of each attempt; on Kubernetes the limit `nvidia.com/gpu`; absent = 0. */
+  readonly gpus?: number;
+  /** Where attempts may run on Kubernetes; a local runner takes no notice. Absent = anywhere. */
+  readonly placement?: JobPlacement;
+}
+
+/** Names are Kubernetes'. */
+export interface JobPlacement {
+  readonly nodeSelector: Readonly<Record<string, string>>;
+  readonly tolerations: readonly {
+    readonly key: string;
+    readonly operator: 'Exists' | 'Equal';
+    readonly value?: string;
+    readonly effect?: 'NoSchedule' | 'PreferNoSchedule' | 'NoExecute';
+  }[];
+  readonly priorityClass: string | null;
+  /** Kueue's LocalQueue; null = the installation's, if it has one. */
+  readonly queue: string | null;
 }
 
 export interface ExperimentPolicy {
@@ -157,15 +175,75 @@ export interface ExperimentPolicy {
   readonly maxSeconds: number;
 }
 
-/** A typed condition on a step, read from telemetry newer than the step. */
-export type Gate =
-  | { readonly kind: 'error-ratio'; readonly max: number; readonly minimumSamples: number }
-  | { readonly kind: 'latency-p95'; readonly maxMs: number; readonly minimumSamples: number }
-  | { readonly kind: 'accuracy'; readonly maxLoss: number; readonly minimumSamples: number };
+/** What a gate asks. `promql` must give one number and is answered by Prometheus only; at least one bound is set. */
+export type GateQuestion =
+  | { readonly kind: 'error-ratio'; readonly max: number }
+  | { readonly kind: 'latency-p95'; readonly maxMs: number }
+  | { readonly kind: 'latency-p99'; readonly maxMs: number }
+  | { readonly kind: 'accuracy'; readonly maxLoss: number }
+  | { readonly kind: 'agreement'; readonly min: number }
+  | { readonly kind: 'promql'; readonly query: string; readonly min: number | null; readonly max: number | null };
+
+/** A condition on a step, read from telemetry newer than the step. */
+export type Gate = GateQuestion & {
+  readonly minimumSamples: number;
+  /** Unique among the gates of a step; absent = the kind. */
+  readonly name?: string;
+  /** FAIL of a guardrail rolls back, FAIL of a signal pauses until it passes or somebody decides; absent = guardrail. */
+  readonly role?: 'guardrail' | 'signal';
+  /** Read, shown and recorded, but without any effect; absent = false. */
+  readonly dryRun?: boolean;
+};
+
+export interface RolloutStep {
+  readonly weight: number;
+  readonly holdSeconds: number;
+  readonly gates: readonly Gate[];
+  /** The step is entered only after somebody approved it; absent = false. */
+  readonly approval?: boolean;
+}
+
+/** One of the two backends of a route: a Kubernetes Service. */
+export interface Backend {
+  readonly name: string;
+  /** null = the only one that the route names for it. */
+  readonly port: number | null;
+}
+
+/** Whose traffic a rollout moves. Names are Kubernetes'. */
+export type TrafficTarget =
+  | { readonly kind: 'builtin' }
+  | {
+      readonly kind: 'http-route';
+      readonly namespace: string;
+      readonly name: string;
+      /** The rule's `name` or its index; null = every rule that has both backends. */
+      readonly rule: string | number | null;
+      readonly stable: Backend;
+      readonly candidate: Backend;
+    }
+  | { readonly kind: 'kserve'; readonly namespace: string; readonly name: string }
+  | {
+      readonly kind: 'istio';
+      readonly namespace: string;
+      readonly name: string;
+      /** The HTTP route's `name`; null = the only one. */
+      readonly route: string | null;
+      readonly stable: { readonly host: string; readonly subset: string | null };
+      readonly candidate: { readonly host: string; readonly subset: string | null };
+    }
+  /** A signed POST to the installation's data source of that name. */
+  | { readonly kind: 'webhook'; readonly endpoint: string };
 
 export interface RolloutPolicy {
+  /** Absent = the built-in gateway. */
+  readonly target?: TrafficTarget;
+  /** Read on every pass of every step, beside the step's own gates; absent = none. */
+  readonly background?: readonly Gate[];
+  /** What follows when `blindSeconds` are over; absent = roll-back. `step-back`: to the last weight that was proven. */
+  readonly onBlind?: 'roll-back' | 'step-back' | 'hold';
   /** Weights in percent, strictly rising; 100 is the promotion itself and not a step. */
-  readonly steps: readonly { readonly weight: number; readonly holdSeconds: number; readonly gates: readonly Gate[] }[];
+  readonly steps: readonly RolloutStep[];
   /** How long a step may be blind before traffic goes back. */
   readonly blindSeconds: number;
   /** How long a step may stay undecided before traffic goes back. */

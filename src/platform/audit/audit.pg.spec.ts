@@ -31,7 +31,7 @@ describe('the audit log', () => {
     reader = new PostgresAuditReader(test.db);
     for (let n = 1; n <= ENTRIES; n += 1) {
       clock.advance(1_000);
-      await test.db.run(() => log.append(entry({ reason: `reason ${n}`, detail: { n } })));
+      await test.db.run('test.work', () => log.append(entry({ reason: `reason ${n}`, detail: { n } })));
     }
   });
   afterAll(() => test.close());
@@ -45,7 +45,7 @@ describe('the audit log', () => {
   });
 
   it('forgets what was rolled back and leaves no gap', async () => {
-    const failed = test.db.run(async () => {
+    const failed = test.db.run('test.work', async () => {
       await log.append(entry());
       throw new Error('no');
     });
@@ -73,7 +73,7 @@ describe('the audit log', () => {
   /** Does something to the table that its owner could do, looks, and takes it back. */
   async function tampered(statements: readonly string[]) {
     let verdict: Awaited<ReturnType<typeof reader.verify>> | undefined;
-    const undone = test.db.run(async () => {
+    const undone = test.db.run('test.work', async () => {
       await test.db.query('ALTER TABLE platform.audit_entry DISABLE TRIGGER ALL');
       for (const statement of statements) await test.db.query(statement);
       verdict = await reader.verify();
@@ -134,7 +134,7 @@ describe('the audit log', () => {
   it('keeps whatever text and detail it is given, and stays one chain', async () => {
     await fc.assert(
       fc.asyncProperty(fc.string({ unit: 'binary' }), fc.jsonValue(), async (reason, value) => {
-        await test.db.run(() => log.append(entry({ reason, detail: { value } })));
+        await test.db.run('test.work', () => log.append(entry({ reason, detail: { value } })));
         expect(await reader.verify()).toMatchObject({ intact: true });
       }),
       { numRuns: 40 },
@@ -143,7 +143,9 @@ describe('the audit log', () => {
 
   it('is one chain when many append at once', async () => {
     await Promise.all(
-      Array.from({ length: 20 }, (_, n) => test.db.run(() => log.append(entry({ reason: `at once ${n}` })))),
+      Array.from({ length: 20 }, (_, n) =>
+        test.db.run('test.work', () => log.append(entry({ reason: `at once ${n}` }))),
+      ),
     );
     expect(await reader.verify()).toMatchObject({ intact: true });
   });

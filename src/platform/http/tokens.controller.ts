@@ -50,7 +50,7 @@ export class TokensController {
     if (expiresAt !== null && expiresAt <= this.clock.now()) {
       throw new InvalidInput('The request', [{ path: 'expiresAt', message: 'must be in the future' }]);
     }
-    return this.unitOfWork.run(async () => {
+    return this.unitOfWork.run('http.create-token', async () => {
       const lasting = wanted.role === 'admin' && expiresAt === null;
       if (!lasting && this.settings.bootstrapToken === undefined && !(await this.tokens.any())) {
         throw new FirstTokenNotAdmin(wanted.role);
@@ -64,7 +64,7 @@ export class TokensController {
   @Summary('Revokes a token at once and for good.')
   @Delete(':id')
   async revoke(@Param('id') id: string, @CurrentActor() actor: Actor): Promise<ApiToken> {
-    return this.unitOfWork.run(async () => {
+    return this.unitOfWork.run('http.revoke-token', async () => {
       const token = await this.tokens.revoke(id, this.settings.bootstrapToken === undefined);
       await this.append(actor, 'tokens.revoke', id, { name: token.name, role: token.role });
       return token;

@@ -52,9 +52,9 @@ describe('AggregateTable', () => {
   });
 
   it('rolls back everything in a unit of work that fails, and joins nested ones', async () => {
-    const failing = db.run(async () => {
+    const failing = db.run('test.work', async () => {
       await table.save(thing('d'));
-      await db.run(() => table.save(thing('e')));
+      await db.run('test.work', () => table.save(thing('e')));
       throw new Error('after all');
     });
     await expect(failing).rejects.toThrow('after all');
@@ -64,7 +64,7 @@ describe('AggregateTable', () => {
 
   it('runs afterCommit callbacks only when the transaction committed', async () => {
     const seen: string[] = [];
-    await db.run(async () => {
+    await db.run('test.work', async () => {
       db.afterCommit(() => seen.push('committed'));
       await db.query('SELECT 1');
       expect(seen).toEqual([]);

@@ -16,7 +16,7 @@ describe('an attempt within a transaction', () => {
 
   it('undoes only itself when it fails, and the transaction goes on', async () => {
     const heard: string[] = [];
-    await test.db.run(async () => {
+    await test.db.run('test.work', async () => {
       await insert(1);
       const failing = test.db.attempt(async () => {
         test.db.afterCommit(() => heard.push('undone'));

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { DataSource, type EntityManager, QueryFailedError } from 'typeorm';
-import { UnitOfWork } from '../../kernel/index.js';
+import { type Boundary, failpoint, UnitOfWork } from '../../kernel/index.js';
 
 interface Transaction {
   readonly manager: EntityManager;
@@ -39,10 +39,17 @@ export class Database extends UnitOfWork {
     else transaction.afterCommit.push(fn);
   }
 
-  override async run<T>(work: () => Promise<T>): Promise<T> {
+  override async run<T>(boundary: Boundary, work: () => Promise<T>): Promise<T> {
     if (this.inTransaction) return work();
     const afterCommit: (() => void)[] = [];
-    const result = await this.dataSource.transaction((manager) => this.current.run({ manager, afterCommit }, work));
+    const result = await this.dataSource.transaction((manager) =>
+      this.current.run({ manager, afterCommit }, async () => {
+        const done = await work();
+        failpoint(`${boundary}:before-commit`);
+        return done;
+      }),
+    );
+    failpoint(`${boundary}:after-commit`);
     for (const fn of afterCommit) fn();
     return result;
   }
@@ -53,7 +60,7 @@ export class Database extends UnitOfWork {
    */
   async attempt<T>(work: () => Promise<T>): Promise<T> {
     const transaction = this.current.getStore();
-    if (transaction === undefined) return this.run(work);
+    if (transaction === undefined) return this.run('postgres.attempt', work);
     const pending = transaction.afterCommit.length;
     await this.raw('SAVEPOINT attempt', []);
     try {

@@ -64,7 +64,7 @@ export class OutboxFactBus extends FactBus {
   private async relayOne(): Promise<boolean> {
     let taken: OutboxEntry | undefined;
     try {
-      return await this.db.run(async () => {
+      return await this.db.run('reconcile.relay-one', async () => {
         [taken] = await this.db.query<OutboxEntry>(
           `SELECT sequence, id, name, data, at FROM platform.outbox
            WHERE delivered_at IS NULL AND next_try_at <= now() ORDER BY sequence LIMIT 1 FOR UPDATE SKIP LOCKED`,

@@ -135,7 +135,7 @@ describe('the outbox', () => {
     await test.db.query('TRUNCATE platform.outbox');
     bus = new OutboxFactBus(test.db, new CountingIds(), new FakeClock());
   });
-  const publish = (n: number) => test.db.run(() => bus.publish(Happened, { n, at: new Date(0) }));
+  const publish = (n: number) => test.db.run('test.work', () => bus.publish(Happened, { n, at: new Date(0) }));
 
   it('delivers in order, once each, with dates intact', async () => {
     const seen: unknown[] = [];
@@ -150,7 +150,7 @@ describe('the outbox', () => {
   });
 
   it('forgets a fact whose unit of work failed', async () => {
-    const failing = test.db.run(async () => {
+    const failing = test.db.run('test.work', async () => {
       await bus.publish(Happened, { n: 1, at: new Date(0) });
       throw new Error('no');
     });

@@ -28,7 +28,12 @@ export function judgeGate(
     case 'error-ratio':
       return judgeShare('errors', measured.candidate, gate.max, gate.minimumSamples);
     case 'latency-p95':
-      return judgeLatency(measured.candidate, gate.maxMs, gate.minimumSamples);
+    case 'latency-p99':
+      return judgeLatency(gate.kind.slice(-3), measured.candidate, gate.maxMs, gate.minimumSamples);
+    case 'agreement':
+      return judgeLeastShare(measured.candidate, gate.min, gate.minimumSamples);
+    case 'promql':
+      return judgeNumber(measured.candidate, gate, gate.minimumSamples);
     case 'accuracy':
       return judgeLoss(measured, gate.maxLoss, gate.minimumSamples);
     default:
@@ -49,8 +54,29 @@ function judgeShare(what: string, seen: GateMeasurement['candidate'], max: numbe
   return share <= max ? { verdict: 'PASS', reason: text } : { verdict: 'UNDECIDED', reason: text };
 }
 
-function judgeLatency(seen: GateMeasurement['candidate'], maxMs: number, minimum: number): Judgement {
-  const text = `p95 ${seen.value.toFixed(1)} ms of ${seen.samples} (at most ${maxMs} ms)`;
+function judgeLeastShare(seen: GateMeasurement['candidate'], min: number, minimum: number): Judgement {
+  const share = seen.samples === 0 ? 0 : seen.value / seen.samples;
+  const text = `${seen.value} of ${seen.samples} agree (${percent(share)}, at least ${percent(min)})`;
+  if ((wilson(seen.value, seen.samples) ?? UNKNOWN).upper < min) return { verdict: 'FAIL', reason: text };
+  if (seen.samples < minimum) return { verdict: 'UNDECIDED', reason: `${text}, ${minimum} needed` };
+  return share >= min ? { verdict: 'PASS', reason: text } : { verdict: 'UNDECIDED', reason: text };
+}
+
+/** A number of somebody's own query, taken as it is: nothing is known of its distribution. */
+function judgeNumber(
+  seen: GateMeasurement['candidate'],
+  { min, max }: { readonly min: number | null; readonly max: number | null },
+  minimum: number,
+): Judgement {
+  if (min === null && max === null) return { verdict: 'INVALID', reason: 'the gate has neither min nor max' };
+  const text = `${seen.value} of ${seen.samples} (${min === null ? '' : `at least ${min}`}${max === null ? '' : ` at most ${max}`})`;
+  if (seen.samples < minimum) return { verdict: 'UNDECIDED', reason: `${text}, ${minimum} needed` };
+  const within = (min === null || seen.value >= min) && (max === null || seen.value <= max);
+  return { verdict: within ? 'PASS' : 'FAIL', reason: text };
+}
+
+function judgeLatency(name: string, seen: GateMeasurement['candidate'], maxMs: number, minimum: number): Judgement {
+  const text = `${name} ${seen.value.toFixed(1)} ms of ${seen.samples} (at most ${maxMs} ms)`;
   if (seen.samples < minimum) return { verdict: 'UNDECIDED', reason: `${text}, ${minimum} needed` };
   return { verdict: seen.value <= maxMs ? 'PASS' : 'FAIL', reason: text };
 }

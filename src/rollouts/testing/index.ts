@@ -14,6 +14,7 @@ import {
   type RolloutRequest,
   RolloutRequests,
   RolloutStore,
+  type TrafficOrder,
   TrafficRouter,
 } from '../ports.js';
 
@@ -121,16 +122,23 @@ export class FakeTrafficRouter extends TrafficRouter {
   confirmBy: Date | null = null;
   sees = true;
 
-  override async setWeight(_model: string, split: Parameters<TrafficRouter['setWeight']>[1]) {
-    this.weight = split.weight;
-    this.confirmBy = split.confirmBy;
+  lapsed = false;
+  settled: TrafficOrder | null = null;
+
+  override async setWeight(_order: TrafficOrder, weight: number, confirmBy: Date) {
+    this.weight = weight;
+    this.confirmBy = confirmBy;
   }
-  override async actualWeight() {
-    return this.sees ? this.weight : null;
+  override async observe() {
+    return { weight: this.sees ? this.weight : null, reason: this.sees ? null : 'unseen', lapsed: this.lapsed };
   }
-  override async giveBack(_model: string, champion: Digest) {
+  override async giveBack(_order: TrafficOrder, champion: Digest) {
     this.weight = 0;
     this.stable = champion;
+  }
+  override async settle(order: TrafficOrder) {
+    this.settled = order;
+    return true;
   }
 }
 

@@ -33,7 +33,7 @@ describe('PostgresCandidateStore', () => {
     const pair: Candidate[] = [];
     for (const n of [1, 2]) pair.push(await store.save(pendingCandidate({ trigger: 'digits-t9' }, `digits-t9-c${n}`)));
     const refuse = (index: number) =>
-      test.db.run(async () => {
+      test.db.run('test.work', async () => {
         const siblings = await store.ofTriggerExclusively('digits-t9');
         await store.save({ ...pair[index]!, status: { phase: 'Refused', reasons: ['x'], evaluation: null } });
         return siblings.every((other) => other.id === pair[index]!.id || other.status.phase === 'Refused');

@@ -41,7 +41,7 @@ describe('PostgresJobStore', () => {
   it('lets only one at a time count and admit', async () => {
     await expect(store.countRunningExclusively()).rejects.toThrow('unit of work');
     const admit = (id: string) =>
-      test.db.run(async () => {
+      test.db.run('test.work', async () => {
         if ((await store.countRunningExclusively()) >= 1) return false;
         const job = await store.save(pendingJob({}, id));
         await store.save({ ...job, status: runningJob().status });

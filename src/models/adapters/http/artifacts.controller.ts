@@ -50,7 +50,7 @@ export class ArtifactsController {
       const path = join(folder, 'artifact');
       await writeBounded(body, path, limit);
       const stored = await this.artifacts.putFile(path);
-      await this.unitOfWork.run(() =>
+      await this.unitOfWork.run('models.upload', () =>
         this.audit.append({
           actor: actor.name,
           role: actor.role,

@@ -176,6 +176,11 @@ const Triggers = z.strictObject({
   dryRun: z.boolean().default(false),
 });
 
+const kubernetesName = z
+  .string()
+  .max(253)
+  .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'must be a Kubernetes name: lower-case letters, digits, "-" and "."');
+
 const Jobs = z.strictObject({
   wallSeconds: seconds.default(1_800),
   maxRssBytes: z
@@ -185,6 +190,26 @@ const Jobs = z.strictObject({
     .default(4 * 1024 ** 3),
   threads: z.int().min(1).max(256).default(1),
   maxAttempts: z.int().min(1).max(10).default(2),
+  gpus: z.int().min(0).max(64).default(0).describe('GPUs of each attempt (nvidia.com/gpu on Kubernetes).'),
+  placement: z
+    .strictObject({
+      nodeSelector: z.record(z.string().max(317), z.string().max(63)).default({}),
+      tolerations: z
+        .array(
+          z.strictObject({
+            key: z.string().min(1).max(317),
+            operator: z.enum(['Exists', 'Equal']).default('Equal'),
+            value: z.string().max(63).exactOptional(),
+            effect: z.enum(['NoSchedule', 'PreferNoSchedule', 'NoExecute']).exactOptional(),
+          }),
+        )
+        .max(20)
+        .default([]),
+      priorityClass: kubernetesName.nullable().default(null),
+      queue: kubernetesName.nullable().default(null).describe('Kueue’s LocalQueue; null: the installation’s.'),
+    })
+    .prefault({})
+    .describe('Where attempts may run on Kubernetes.'),
 });
 
 const Experiment = z.strictObject({
@@ -198,10 +223,32 @@ const Experiment = z.strictObject({
 });
 
 const minimumSamples = count.default(100);
+const anyGate = {
+  minimumSamples,
+  name: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be lower-case letters, digits and "-", at most 63')
+    .exactOptional()
+    .describe('Unique among the gates of a step; the kind when absent.'),
+  role: z
+    .enum(['guardrail', 'signal'])
+    .exactOptional()
+    .describe('FAIL of a guardrail (the default) rolls back; FAIL of a signal pauses.'),
+  dryRun: z.boolean().exactOptional().describe('Read and recorded, but without any effect.'),
+};
 const Gate = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('error-ratio'), max: fraction, minimumSamples }),
-  z.strictObject({ kind: z.literal('latency-p95'), maxMs: z.number().positive(), minimumSamples }),
-  z.strictObject({ kind: z.literal('accuracy'), maxLoss: fraction, minimumSamples }),
+  z.strictObject({ kind: z.literal('error-ratio'), max: fraction, ...anyGate }),
+  z.strictObject({ kind: z.literal('latency-p95'), maxMs: z.number().positive(), ...anyGate }),
+  z.strictObject({ kind: z.literal('latency-p99'), maxMs: z.number().positive(), ...anyGate }),
+  z.strictObject({ kind: z.literal('accuracy'), maxLoss: fraction, ...anyGate }),
+  z.strictObject({ kind: z.literal('agreement'), min: fraction, ...anyGate }),
+  z.strictObject({
+    kind: z.literal('promql'),
+    query: z.string().min(1).max(4_000).describe('PromQL that gives one number.'),
+    min: z.number().nullable().default(null),
+    max: z.number().nullable().default(null),
+    ...anyGate,
+  }),
 ]);
 
 const Step = z.strictObject({
@@ -212,7 +259,41 @@ const Step = z.strictObject({
     .max(366 * 86_400)
     .default(300),
   gates: z.array(Gate).min(1).max(20),
+  approval: z.boolean().exactOptional().describe('The step is entered only after somebody approved it.'),
 });
+
+const Backend = z.strictObject({
+  name: kubernetesName,
+  port: z.int().min(1).max(65_535).nullable().default(null),
+});
+const IstioDestination = z.strictObject({
+  host: z.string().min(1).max(253),
+  subset: z.string().min(1).max(253).nullable().default(null),
+});
+const Target = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('builtin') }),
+  z.strictObject({
+    kind: z.literal('http-route'),
+    namespace: kubernetesName,
+    name: kubernetesName,
+    rule: z
+      .union([z.string().min(1).max(253), z.int().min(0).max(15)])
+      .nullable()
+      .default(null),
+    stable: Backend,
+    candidate: Backend,
+  }),
+  z.strictObject({ kind: z.literal('kserve'), namespace: kubernetesName, name: kubernetesName }),
+  z.strictObject({
+    kind: z.literal('istio'),
+    namespace: kubernetesName,
+    name: kubernetesName,
+    route: z.string().min(1).max(253).nullable().default(null),
+    stable: IstioDestination,
+    candidate: IstioDestination,
+  }),
+  z.strictObject({ kind: z.literal('webhook'), endpoint: z.string().min(1).max(100) }),
+]);
 
 const Rollout = z.strictObject({
   steps: z
@@ -221,6 +302,16 @@ const Rollout = z.strictObject({
     .max(50)
     .superRefine(rising)
     .default([5, 25, 50].map((weight) => ({ weight, holdSeconds: 300, gates: [defaultGate()] }))),
+  target: Target.exactOptional().describe('Whose traffic is moved; the built-in gateway when absent.'),
+  background: z
+    .array(Gate)
+    .max(20)
+    .exactOptional()
+    .describe('Gates that are read on every pass of every step, beside the step’s own.'),
+  onBlind: z
+    .enum(['roll-back', 'step-back', 'hold'])
+    .exactOptional()
+    .describe('What follows when blindSeconds are over; roll-back when absent.'),
   blindSeconds: seconds.default(900),
   undecidedSeconds: seconds.default(3_600),
   confirmSeconds: seconds.default(120),

@@ -47,7 +47,7 @@ export class PostgresChampionHistory extends ChampionHistory {
 
   override async begin(period: Parameters<ChampionHistory['begin']>[0]): Promise<void> {
     const { model, champion, reference, promotion, profile } = period;
-    await this.db.run(async () => {
+    await this.db.run('models.begin-period', async () => {
       // Two promotions at once would each end the same period; the second has to see what the first did.
       await this.db.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`models.champion_period/${model}`]);
       const rows = await this.db.query<Row>(

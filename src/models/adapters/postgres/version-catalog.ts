@@ -30,7 +30,7 @@ export class PostgresVersionCatalog extends VersionCatalog {
   }
 
   override async register(version: Version): Promise<void> {
-    await this.db.run(async () => {
+    await this.db.run('models.register-version', async () => {
       const { model, digest, kind, parent, reference, recipe, snapshot, data, job, sizeBytes, createdAt } = version;
       const inserted = await this.db.query(
         `INSERT INTO models.version (model, digest, kind, parent, reference, recipe, snapshot, data, job, size_bytes, created_at)

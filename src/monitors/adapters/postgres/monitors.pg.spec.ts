@@ -62,7 +62,7 @@ describe('the stores of monitors', () => {
   it('forgets a detector whose unit of work failed, so nothing is fed twice or skipped', async () => {
     const store = new PostgresDetectorStore(test.db);
     await store.save(WATCH, 'fidelity', { state: {}, cursor: 1 });
-    const pass = test.db.run(async () => {
+    const pass = test.db.run('test.work', async () => {
       await store.save(WATCH, 'fidelity', { state: {}, cursor: 2 });
       throw new Error('killed');
     });

@@ -43,7 +43,7 @@ export class PostgresFindingStore extends FindingStore {
   override async save(finding: Finding): Promise<void> {
     const { model, version, monitor, state, since, observedAt, changeAt } = finding;
     const { evidence, falseAlarm, explanation, level } = finding;
-    await this.db.run(async () => {
+    await this.db.run('monitors.save-findings', async () => {
       const before = await this.db.query<{ state: string }>(
         'SELECT state FROM monitors.finding WHERE model = $1 AND version = $2 AND monitor = $3 FOR UPDATE',
         [model, version, monitor],

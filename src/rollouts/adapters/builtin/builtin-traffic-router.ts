@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { Clock, type Digest } from '../../../kernel/index.js';
 import { GatewayStatus, RouteStore } from '../../../serving/index.js';
-import { TrafficRouter } from '../../ports.js';
+import { type TrafficOrder, TrafficRouter, type TrafficSight } from '../../ports.js';
 
 /** The built-in gateway: routes are rows, and gateways report which epoch they have in force. */
 @Injectable()
@@ -14,33 +14,31 @@ export class BuiltinTrafficRouter extends TrafficRouter {
     super();
   }
 
-  override async setWeight(
-    model: string,
-    split: { champion: Digest; candidate: Digest; weight: number; salt: string; confirmBy: Date },
-  ): Promise<void> {
+  override async setWeight(order: TrafficOrder, weight: number, confirmBy: Date): Promise<void> {
     await this.routes.state({
-      model,
-      stable: split.champion,
-      candidate: split.candidate,
-      weight: split.weight,
+      model: order.model,
+      stable: order.champion,
+      candidate: order.candidate,
+      weight,
       mirror: null,
       mirrorFraction: 0,
-      salt: split.salt,
-      confirmBy: split.confirmBy,
+      salt: order.salt,
+      confirmBy,
     });
   }
 
-  override async actualWeight(model: string, candidate: Digest): Promise<number | null> {
+  override async observe({ model, candidate }: TrafficOrder): Promise<TrafficSight> {
     const route = await this.routes.find(model);
-    if (route === null) return null;
+    if (route === null) return unseen('The model has no route.');
     const epoch = await this.gateways.epochInForce(model);
-    if (epoch === null || epoch < route.epoch) return null;
+    if (epoch === null || epoch < route.epoch) return unseen('The gateways do not say what they have in force.');
     // A lease that nobody renewed in time is void: the gateways have given the traffic back by themselves.
-    if (route.confirmBy !== null && route.confirmBy <= this.clock.now()) return 0;
-    return route.candidate === candidate ? route.weight : 0;
+    if (route.confirmBy !== null && route.confirmBy <= this.clock.now())
+      return { weight: 0, reason: 'Nobody confirmed the weight in time.', lapsed: true };
+    return { weight: route.candidate === candidate ? route.weight : 0, reason: null, lapsed: false };
   }
 
-  override async giveBack(model: string, champion: Digest): Promise<void> {
+  override async giveBack({ model }: TrafficOrder, champion: Digest): Promise<void> {
     const route = await this.routes.find(model);
     await this.routes.state({
       model,
@@ -53,4 +51,13 @@ export class BuiltinTrafficRouter extends TrafficRouter {
       confirmBy: null,
     });
   }
+
+  /** The promotion itself states the built-in route, in its own transaction. */
+  override settle(): Promise<boolean> {
+    return Promise.resolve(true);
+  }
+}
+
+function unseen(reason: string): TrafficSight {
+  return { weight: null, reason, lapsed: false };
 }

@@ -45,7 +45,7 @@ describe('the stores of rollouts', () => {
     await expect(requests.lock(id)).rejects.toThrow('unit of work');
     const order: string[] = [];
     const turn = (name: string) =>
-      test.db.run(async () => {
+      test.db.run('test.work', async () => {
         await requests.lock(id);
         order.push(`${name} in`);
         await test.db.query('SELECT pg_sleep(0.02)');

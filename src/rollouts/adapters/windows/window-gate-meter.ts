@@ -23,6 +23,10 @@ export class WindowGateMeter extends GateMeter {
     versions: { readonly champion: Digest; readonly candidate: Digest },
     notBefore: Date,
   ): Promise<GateReading> {
+    if (gate.kind === 'promql') {
+      const reason = 'A promql gate needs a Prometheus (PROMETHEUS_URL).';
+      return { gate, verdict: 'INVALID', reason, evidence: [], at: this.clock.now() };
+    }
     const candidate = await this.windows.list(model, versions.candidate, notBefore);
     const champion = gate.kind === 'accuracy' ? await this.windows.list(model, versions.champion, notBefore) : null;
     const measured = this.measure(gate, candidate, champion, notBefore);
@@ -31,7 +35,7 @@ export class WindowGateMeter extends GateMeter {
   }
 
   private measure(
-    gate: Gate,
+    gate: Exclude<Gate, { readonly kind: 'promql' }>,
     candidate: readonly Window[],
     champion: readonly Window[] | null,
     since: Date,
@@ -45,12 +49,27 @@ export class WindowGateMeter extends GateMeter {
           evidence: [share('error_ratio', 'candidate', ours, candidate, since)],
         };
       }
-      case 'latency-p95': {
+      case 'latency-p95':
+      case 'latency-p99': {
         const merged = this.sketches.merge(candidate);
-        const p95 = merged.quantile(0.95);
-        const evidence = evidenceOf('latency_p95_milliseconds', 'candidate', p95, merged.count, candidate, since);
-        return { candidate: { value: p95 ?? Number.NaN, samples: merged.count }, champion: null, evidence: [evidence] };
+        const latency = merged.quantile(gate.kind === 'latency-p95' ? 0.95 : 0.99);
+        const name = `latency_${gate.kind.slice(-3)}_milliseconds`;
+        const evidence = evidenceOf(name, 'candidate', latency, merged.count, candidate, since);
+        return {
+          candidate: { value: latency ?? Number.NaN, samples: merged.count },
+          champion: null,
+          evidence: [evidence],
+        };
       }
+      case 'agreement': {
+        const ours = { value: sum(candidate, 'agreed'), samples: sum(candidate, 'compared') };
+        return {
+          candidate: ours,
+          champion: null,
+          evidence: [share('agreement', 'candidate', ours, candidate, since)],
+        };
+      }
+
       case 'accuracy': {
         const ours = { value: sum(candidate, 'correct'), samples: sum(candidate, 'labelled') };
         const theirs = { value: sum(champion ?? [], 'correct'), samples: sum(champion ?? [], 'labelled') };
@@ -66,7 +85,10 @@ export class WindowGateMeter extends GateMeter {
   }
 }
 
-function sum(windows: readonly Window[], field: 'errors' | 'requests' | 'correct' | 'labelled'): number {
+function sum(
+  windows: readonly Window[],
+  field: 'errors' | 'requests' | 'correct' | 'labelled' | 'agreed' | 'compared',
+): number {
   return windows.reduce((total, window) => total + window[field], 0);
 }
 

@@ -69,7 +69,7 @@ describe('routes', () => {
   });
 
   it('belong to the unit of work', async () => {
-    const failing = database.db.run(async () => {
+    const failing = database.db.run('test.work', async () => {
       await routes.state(full);
       throw new Error('the promotion failed');
     });

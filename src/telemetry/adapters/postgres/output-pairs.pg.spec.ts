@@ -96,7 +96,7 @@ describe('kept pairs', () => {
   }, 60_000);
   afterAll(() => test.close());
   const add = (name: string, events: AdmittedEvent[], now = AT) =>
-    test.db.run(() => insertOutputPairs(test.db, view(name), events, now));
+    test.db.run('test.work', () => insertOutputPairs(test.db, view(name), events, now));
   const read = (name: string, after = 0, limit = 10_000) =>
     new PostgresOutputPairStore(test.db).after(name, someDigest('a'), someDigest('f'), after, limit);
 

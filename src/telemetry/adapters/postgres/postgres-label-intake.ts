@@ -24,7 +24,7 @@ export class PostgresLabelIntake extends LabelIntake {
   /** @throws NotFound when there is no such model */
   override async accept(model: string, labels: readonly Label[]): Promise<void> {
     await this.models.require(model);
-    const report = await this.db.run(async () => {
+    const report = await this.db.run('telemetry.accept-labels', async () => {
       await lockModels(this.db, [model]);
       const share = (await loadShares(this.db, [model])).get(model) ?? WHOLE_SHARE;
       const origin = { topic: 'labels', partition: 0, at: this.clock.now() };

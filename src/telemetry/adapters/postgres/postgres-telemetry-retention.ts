@@ -28,7 +28,7 @@ export class PostgresTelemetryRetention extends TelemetryRetention {
     bounds: { readonly windows: WindowRetention; readonly deadLetterRows: number },
   ): Promise<SweepReport & { readonly more: boolean }> {
     const before = (seconds: number): string => new Date(now.getTime() - seconds * 1000).toISOString();
-    return this.db.run(async () => {
+    return this.db.run('telemetry.sweep', async () => {
       await lockModels(this.db, [view.name]);
       const { taken, unmatched: unmatchedLabels } = await this.giveUpLabels(view, before(view.labelWaitSeconds), now);
       const answers = await this.chunk('telemetry.answer', 'model = $1 AND at < $2', [

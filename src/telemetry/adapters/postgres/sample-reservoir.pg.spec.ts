@@ -27,7 +27,7 @@ beforeEach(() =>
 );
 
 const write = (events: readonly AdmittedEvent[], chance = 1, of = view): Promise<number> =>
-  test.db.run(() => writeSamples(test.db, of, events, chance));
+  test.db.run('test.work', () => writeSamples(test.db, of, events, chance));
 /** Events of which one in `every` is of the rare class 2; all within one period unless `from` moves on. */
 const traffic = (from: number, count: number, every = 50, salt = ''): AdmittedEvent[] =>
   Array.from({ length: count }, (_, i) => {
@@ -128,7 +128,9 @@ describe('the sample', () => {
       await write(events.slice(0, 20));
       await check();
     }
-    const dropped = await test.db.run(() => dropOldSamples(test.db, view, new Date(T0.getTime() + 1_100_000)));
+    const dropped = await test.db.run('test.work', () =>
+      dropOldSamples(test.db, view, new Date(T0.getTime() + 1_100_000)),
+    );
     expect(dropped).toBeGreaterThan(0);
     await check();
     await write(traffic(90_000, 500, 9));
@@ -166,7 +168,7 @@ describe('the sample', () => {
     await write(traffic(0, 20));
     const off = viewOf(aModel('toy', { sampling: false }));
     expect(await write(traffic(20, 20), 1, off)).toBe(0);
-    expect(await test.db.run(() => dropOldSamples(test.db, off, T0))).toBe(20);
+    expect(await test.db.run('test.work', () => dropOldSamples(test.db, off, T0))).toBe(20);
     expect(await kept()).toEqual([]);
   });
 });

@@ -23,7 +23,7 @@ const said = (start: number, requests: number, fields: Partial<ServedEvent> = {}
   ...fields,
 });
 const store = (events: readonly ServedEvent[]): Promise<number> =>
-  test.db.run(() => storeServed(test.db, VIEW, events));
+  test.db.run('test.work', () => storeServed(test.db, VIEW, events));
 const served = async (): Promise<Record<number, number | null>> =>
   Object.fromEntries(
     (await new PostgresWindowStore(test.db).listModel('toy', new Date(0))).map((window) => [

@@ -105,7 +105,7 @@ describe('the stores of triggers', () => {
     await expect(ledger.exclusively('digits')).rejects.toThrow('unit of work');
     const order: string[] = [];
     const section = (name: string) =>
-      test.db.run(async () => {
+      test.db.run('test.work', async () => {
         await ledger.exclusively('digits');
         order.push(`${name} in`);
         await test.db.query('SELECT 1');

@@ -72,7 +72,7 @@ export class PostgresTokenStore extends TokenStore {
   }
 
   override async revoke(id: string, keepAnAdmin: boolean): Promise<ApiToken> {
-    return this.db.run(async () => {
+    return this.db.run('http.revoke-stored-token', async () => {
       // One revocation at a time, or two of them could each think that the other's admin token stays.
       await this.db.query('LOCK TABLE platform.api_token IN SHARE ROW EXCLUSIVE MODE');
       const [row] = await this.db.query<Row>('SELECT * FROM platform.api_token WHERE id = $1', [id]);
