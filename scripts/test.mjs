@@ -1,6 +1,7 @@
 /** Runs the tests and prints `N passed, N failed` alone on the last line: the true sums over all suites. */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { hasCluster, hasNode, startCluster } from './kube/cluster.mjs';
 import { RUNTIME } from './setup/places.mjs';
 import { runJest } from './test/jest.mjs';
 import { runPytest } from './test/pytest.mjs';
@@ -28,12 +29,29 @@ if (args.includes('--help')) {
 async function main() {
   const missing = await missingServices();
   const suites = [];
-  for (const suite of chooseSuites()) {
-    console.log(`\n# ${suite.name}`);
-    suites.push({ name: suite.name, ...(await suite.run(missing)) });
+  const kubernetes = await startKubernetes();
+  try {
+    for (const suite of chooseSuites()) {
+      console.log(`\n# ${suite.name}`);
+      suites.push({ name: suite.name, ...(await suite.run(missing)) });
+    }
+  } finally {
+    await kubernetes?.stop();
+    await stopTestCluster();
   }
-  await stopTestCluster();
   return summarise(suites, missing);
+}
+
+/** One cluster for all suites; a part of the tests starts its own when it needs one. */
+async function startKubernetes() {
+  if (args.length > 0 || process.env.RATCHET_TEST_CLUSTER || process.env.KUBECONFIG || !hasCluster()) return null;
+  const node = hasNode();
+  console.log(
+    `\n# a Kubernetes for the tests, ${node ? 'with a node that runs pods' : 'without a node (that needs root)'}`,
+  );
+  const cluster = await startCluster({ node, gpus: 2 });
+  process.env.RATCHET_TEST_CLUSTER = cluster.dir;
+  return cluster;
 }
 
 /** The embedded PostgreSQL that the tests share outlives each of them on purpose; it must not outlive all of them. */

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { NODE_MODULES } from '../setup/places.mjs';
+import { hasCluster, hasNode } from '../kube/cluster.mjs';
 import { ask } from '../setup/program.mjs';
 import { pythonBinary } from '../setup/python-environment.mjs';
 
@@ -28,6 +29,21 @@ const SERVICES = [
     name: 'promtool',
     how: 'Install Prometheus (Debian: prometheus); its promtool checks our metrics.',
     isThere: () => ask('promtool', ['--version']) !== null,
+  },
+  {
+    name: 'prometheus',
+    how: 'Install Prometheus (Debian: prometheus), or set RATCHET_PROMETHEUS to its program; the tests start it themselves.',
+    isThere: () => ask(process.env.RATCHET_PROMETHEUS ?? 'prometheus', ['--version']) !== null,
+  },
+  {
+    name: 'kubernetes',
+    how: 'Set KUBECONFIG to a cluster for tests, or put the folder of kube-up beside the checkout (../shared/kube, or RATCHET_KUBE).',
+    isThere: hasCluster,
+  },
+  {
+    name: 'kubernetes-node',
+    how: 'Run the tests as root with the folder of kube-up beside the checkout: a node that runs pods needs root.',
+    isThere: hasNode,
   },
 ];
 

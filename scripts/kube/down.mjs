@@ -1,0 +1,4 @@
+/** Stops every cluster that the tests of this checkout left behind. */
+import { takeDownAll } from './cluster.mjs';
+
+takeDownAll();
