@@ -1,10 +1,17 @@
-import { type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
-import { Reflector } from '@nestjs/core';
+import { type Abstract, type CanActivate, type ExecutionContext, Inject, Injectable } from '@nestjs/common';
+import { ModuleRef, Reflector } from '@nestjs/core';
 import type { FastifyRequest } from 'fastify';
 import type { Actor } from '../../kernel/index.js';
 import { type SettingsOf } from '../config/index.js';
 import { covers, secretMatches, sha256 } from './api-token.js';
-import { type Access, ACCESS, OPENABLE, type RequestWithActor } from './decorators.js';
+import {
+  type Access,
+  ACCESS,
+  CREDENTIAL,
+  OPENABLE,
+  type RequestWithActor,
+  type RouteCredential,
+} from './decorators.js';
 import { LoopbackOnly, RoleTooLow, Unauthenticated, UndeclaredRoute } from './errors.js';
 import { notFromThisMachine } from './loopback.js';
 import { httpSettings } from './settings.js';
@@ -20,6 +27,7 @@ export class AuthGuard implements CanActivate {
     private readonly reflector: Reflector,
     private readonly tokens: TokenStore,
     @Inject(httpSettings.token) settings: SettingsOf<typeof httpSettings>,
+    private readonly modules: ModuleRef,
   ) {
     this.open = new Set(settings.openRoutes);
     this.bootstrapHash = settings.bootstrapToken === undefined ? null : sha256(settings.bootstrapToken);
@@ -33,6 +41,10 @@ export class AuthGuard implements CanActivate {
     if (access === undefined) throw new UndeclaredRoute();
     if (access === 'public') return true;
     const request = context.switchToHttp().getRequest<FastifyRequest & RequestWithActor>();
+    if (access === 'credential') {
+      await this.credentialOf(context).admit(bearer(request), request.params as Record<string, string>);
+      return true;
+    }
     if (this.isOpen(context, request)) return true;
     const actor = await this.identify(request);
     if (!covers(actor.role, access)) throw new RoleTooLow(actor.role, access);
@@ -59,6 +71,15 @@ export class AuthGuard implements CanActivate {
     const why = notFromThisMachine({ peer: request.socket.remoteAddress, headers: request.headers });
     if (why !== null) throw new LoopbackOnly(why);
     return { name: 'loopback', role: 'admin' };
+  }
+
+  /** Whoever the route names; without a provider of it nobody gets in. */
+  private credentialOf(context: ExecutionContext): RouteCredential {
+    const credential = this.reflector.getAllAndOverride<Abstract<RouteCredential>>(CREDENTIAL, [
+      context.getHandler(),
+      context.getClass(),
+    ]);
+    return this.modules.get(credential, { strict: false });
   }
 
   private asBootstrap(presented: string): Actor | null {

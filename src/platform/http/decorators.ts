@@ -1,11 +1,17 @@
-import { applyDecorators, createParamDecorator, type ExecutionContext, SetMetadata } from '@nestjs/common';
+import {
+  type Abstract,
+  applyDecorators,
+  createParamDecorator,
+  type ExecutionContext,
+  SetMetadata,
+} from '@nestjs/common';
 import { RouteConfig } from '@nestjs/platform-fastify';
 import { ApiBearerAuth, ApiExtension, ApiOperation } from '@nestjs/swagger';
 import type { Actor, Role } from '../../kernel/index.js';
 
 /** Metadata key: the role that a route needs, or `public`. */
 export const ACCESS = 'ratchet:access';
-export type Access = Role | 'public';
+export type Access = Role | 'public' | 'credential';
 
 /** Anyone may call this route; for health and metrics only. */
 export const Public = (): ClassDecorator & MethodDecorator =>
@@ -17,6 +23,30 @@ export const RequireRole = (role: Role): ClassDecorator & MethodDecorator =>
     SetMetadata(ACCESS, role satisfies Access),
     ApiBearerAuth('token'),
     ApiExtension('x-ratchet-role', role),
+  );
+
+/** Admits to routes that no role opens: their callers hold something of their own, which opens nothing else. */
+export abstract class RouteCredential {
+  /**
+   * Resolves when this bearer token opens a route with these path parameters.
+   * @throws Unauthenticated @throws a forbidden `RatchetError` when it is good, but not for these parameters
+   */
+  abstract admit(bearer: string | null, parameters: Readonly<Record<string, string>>): Promise<void>;
+}
+
+/** Metadata key: the provider that admits to a route whose access is `credential`. */
+export const CREDENTIAL = 'ratchet:credential';
+
+/** Only who holds such a credential may call this route, whatever role an API token has. `scheme` names it in the API document. */
+export const RequireCredential = (
+  credential: Abstract<RouteCredential>,
+  scheme: string,
+): ClassDecorator & MethodDecorator =>
+  applyDecorators(
+    SetMetadata(ACCESS, 'credential' satisfies Access),
+    SetMetadata(CREDENTIAL, credential),
+    ApiBearerAuth(scheme),
+    ApiExtension('x-ratchet-role', scheme),
   );
 
 /** One sentence that says what a route does; the summary in the API document. */

@@ -7,11 +7,19 @@ export function buildOpenApi(app: NestFastifyApplication): OpenAPIObject {
     .setOpenAPIVersion('3.1.0')
     .setTitle('Ratchet')
     .setDescription(
-      'Keeps served models as small and as fast as their quality allows. Errors are RFC 9457 problems; `x-ratchet-role` is the role a route needs (viewer < operator < approver < admin).',
+      'Keeps served models as small and as fast as their quality allows. Errors are RFC 9457 problems; `x-ratchet-role` is the role a route needs (viewer < operator < approver < admin), or `attempt`: the token of that attempt.',
     )
     .setVersion('v1')
     .setLicense('Apache-2.0', 'https://www.apache.org/licenses/LICENSE-2.0')
     .addBearerAuth({ type: 'http', scheme: 'bearer', description: 'An API token, `rt_<id>_<secret>`.' }, 'token')
+    .addBearerAuth(
+      {
+        type: 'http',
+        scheme: 'bearer',
+        description: 'The token of one attempt, `ra_<secret>`; it opens nothing else.',
+      },
+      'attempt',
+    )
     .build();
   const document = SwaggerModule.createDocument(app, options, {
     operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}`,
