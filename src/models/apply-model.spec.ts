@@ -4,6 +4,7 @@ import { FakeClock, ImmediateUnitOfWork, RecordingAuditLog, RecordingFactBus } f
 import { ApplyModel } from './apply-model.js';
 import { ContractMismatch, ImmutableField, LineageRefused } from './domain/errors.js';
 import { ChampionChanged, ModelApplied, VersionRegistered } from './domain/facts.js';
+import { RegisteredDocumentRules } from './document-rules.js';
 import { ModelAdmission } from './ports.js';
 import { CheckedVersionRegistration } from './register-version.js';
 import {
@@ -34,6 +35,7 @@ describe('applying a model document', () => {
   let champions: FakeChampionHistory;
   let artifacts: FakeArtifactStore;
   let admission: SwitchedAdmission;
+  let rules: RegisteredDocumentRules;
   let applyModel: ApplyModel;
 
   beforeEach(() => {
@@ -45,13 +47,25 @@ describe('applying a model document', () => {
     champions = new FakeChampionHistory(facts);
     artifacts = new FakeArtifactStore();
     admission = new SwitchedAdmission();
-    applyModel = new ApplyModel({ models, versions, champions, artifacts, admission, facts, audit, unitOfWork, clock });
+    rules = new RegisteredDocumentRules();
+    const stores = { models, versions, champions, artifacts };
+    applyModel = new ApplyModel({ ...stores, admission, rules, facts, audit, unitOfWork, clock });
   });
 
   async function uploaded() {
     const { digest } = await artifacts.putBytes(Buffer.from('reference'));
     return someSpec({ reference: { digest, evaluation: { accuracy: 0.98, samples: 500 } } });
   }
+
+  it('says every objection of the stages downstream, and then creates nothing', async () => {
+    const spec = await uploaded();
+    rules.register(() => Promise.resolve([{ path: 'spec.rollout.steps.0.gates.0', message: 'asks nobody' }]));
+    rules.register(() => Promise.resolve([{ path: 'spec.jobs', message: 'has no runner' }]));
+    await expect(applyModel.apply('digits', spec, actor)).rejects.toMatchObject({
+      ...{ name: 'InvalidInput', faults: [{ path: 'spec.rollout.steps.0.gates.0' }, { path: 'spec.jobs' }] },
+    });
+    expect(await models.list()).toEqual([]);
+  });
 
   it('lets the reference serve first, with what its makers measured as profile', async () => {
     const spec = await uploaded();

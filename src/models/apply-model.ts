@@ -3,6 +3,7 @@ import {
   type AuditLog,
   type Clock,
   type FactBus,
+  InvalidInput,
   RevisionConflict,
   type UnitOfWork,
 } from '../kernel/index.js';
@@ -10,7 +11,14 @@ import { decideApply, same } from './domain/apply-document.js';
 import { ModelApplied } from './domain/facts.js';
 import type { Model, ModelSpec } from './domain/model.js';
 import { documentsApplied } from './metrics.js';
-import type { ArtifactStore, ChampionHistory, ModelAdmission, ModelStore, VersionCatalog } from './ports.js';
+import type {
+  ArtifactStore,
+  ChampionHistory,
+  DocumentRules,
+  ModelAdmission,
+  ModelStore,
+  VersionCatalog,
+} from './ports.js';
 
 /** What applying a document touches. */
 export interface ApplyModelParts {
@@ -19,6 +27,7 @@ export interface ApplyModelParts {
   readonly champions: ChampionHistory;
   readonly artifacts: ArtifactStore;
   readonly admission: ModelAdmission;
+  readonly rules: DocumentRules;
   readonly facts: FactBus;
   readonly audit: AuditLog;
   readonly unitOfWork: UnitOfWork;
@@ -31,6 +40,7 @@ export class ApplyModel {
 
   /**
    * Idempotent: the same document again changes and records nothing.
+   * @throws InvalidInput with what stages downstream object to
    * @throws NotFound when the reference's artifact was not uploaded
    * @throws ImmutableField, and what `ModelAdmission.check` throws
    */
@@ -39,10 +49,12 @@ export class ApplyModel {
     spec: ModelSpec,
     actor: Actor,
   ): Promise<{ model: Model; change: 'created' | 'updated' | 'unchanged' }> {
-    const { models, artifacts, admission, unitOfWork, clock } = this.parts;
+    const { models, artifacts, admission, rules, unitOfWork, clock } = this.parts;
     const before = await models.find(name);
     const decision = decideApply(before, name, spec, clock.now());
     if (decision.change === 'unchanged') return decision;
+    const faults = await rules.faults(spec, name);
+    if (faults.length > 0) throw new InvalidInput('The model document', faults);
     // Outside the transaction, because hashing and reading a large file takes its time.
     const file =
       decision.change === 'created'

@@ -10,10 +10,12 @@ import { PostgresChangeLock } from './adapters/postgres/change-lock.js';
 import { PostgresModelStore } from './adapters/postgres/model-store.js';
 import { PostgresVersionCatalog } from './adapters/postgres/version-catalog.js';
 import { ApplyModel } from './apply-model.js';
+import { RegisteredDocumentRules } from './document-rules.js';
 import {
   ArtifactStore,
   ChampionHistory,
   ChangeLock,
+  DocumentRules,
   ModelAdmission,
   ModelStore,
   VersionCatalog,
@@ -34,6 +36,7 @@ const LEFTOVER_MS = 3_600_000;
     { provide: VersionCatalog, useClass: PostgresVersionCatalog },
     { provide: ChampionHistory, useClass: PostgresChampionHistory },
     { provide: ChangeLock, useClass: PostgresChangeLock },
+    { provide: DocumentRules, useValue: new RegisteredDocumentRules() },
     { provide: ModelAdmission, useClass: OnnxModelAdmission },
     {
       provide: ArtifactStore,
@@ -58,6 +61,7 @@ const LEFTOVER_MS = 3_600_000;
         ChampionHistory,
         ArtifactStore,
         ModelAdmission,
+        DocumentRules,
         FactBus,
         AuditLog,
         UnitOfWork,
@@ -69,11 +73,13 @@ const LEFTOVER_MS = 3_600_000;
         champions: ChampionHistory,
         artifacts: ArtifactStore,
         admission: ModelAdmission,
+        rules: DocumentRules,
         facts: FactBus,
         audit: AuditLog,
         unitOfWork: UnitOfWork,
         clock: Clock,
-      ) => new ApplyModel({ models, versions, champions, artifacts, admission, facts, audit, unitOfWork, clock }),
+      ) =>
+        new ApplyModel({ models, versions, champions, artifacts, admission, rules, facts, audit, unitOfWork, clock }),
     },
   ],
   exports: [
@@ -82,6 +88,7 @@ const LEFTOVER_MS = 3_600_000;
     ChampionHistory,
     ChangeLock,
     ArtifactStore,
+    DocumentRules,
     ModelAdmission,
     VersionRegistration,
   ],

@@ -1,4 +1,4 @@
-import type { Digest } from '../kernel/index.js';
+import type { Digest, Fault } from '../kernel/index.js';
 import type { Model, ModelSpec } from './domain/model.js';
 import type { ChampionPeriod, QualityProfile, Version, VersionData } from './domain/version.js';
 
@@ -56,6 +56,17 @@ export abstract class ArtifactStore {
 }
 
 /**
+ * Bytes that somebody sent and that are no artifacts yet, in areas that go away as a whole; artifacts never do. They lie
+ * beside the artifacts, so that whoever sees those sees these: every process of an installation, on whatever machine.
+ */
+export abstract class ArtifactStaging {
+  /** A store of its own, with the bounds of the real one; it begins empty and costs nothing before something is put in. */
+  abstract area(name: string): ArtifactStore;
+  /** Removes everything of an area. Idempotent. */
+  abstract remove(name: string): Promise<void>;
+}
+
+/**
  * At most one change of what serves a model is under way at a time. The holder is a trigger's or a manual submission's
  * id; it is held from the first experiment to the end of the rollout.
  */
@@ -100,4 +111,15 @@ export abstract class ModelAdmission {
    * @throws NotAnOnnxModel @throws ExternalDataRefused @throws CustomOperatorRefused @throws ContractMismatch
    */
   abstract check(path: string, contract: Pick<ModelSpec, 'input' | 'output'>): Promise<{ readonly sizeBytes: number }>;
+}
+
+/** Faults of a model's spec that only a stage downstream can know; paths are those of the document. Empty = none. */
+export type DocumentRule = (spec: ModelSpec, name: string) => Promise<readonly Fault[]>;
+
+/** What stages downstream have to say about a document before it is applied; `models` knows none of them. */
+export abstract class DocumentRules {
+  /** Call it while the module initialises. */
+  abstract register(rule: DocumentRule): void;
+  /** The faults of all rules, in the order of registration. Rejects when a rule cannot tell: not knowing is not "none". */
+  abstract faults(spec: ModelSpec, name: string): Promise<Fault[]>;
 }

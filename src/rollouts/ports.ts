@@ -83,3 +83,11 @@ export abstract class GateMeter {
     notBefore: Date,
   ): Promise<GateReading>;
 }
+
+/**
+ * Says what is wrong with a gate before its document is accepted, in sentences; empty when it can be read. A gate that nobody
+ * here can read (PromQL without a Prometheus) is wrong; a source that does not answer now is not.
+ */
+export abstract class GateAdmission {
+  abstract check(gate: Gate): Promise<string[]>;
+}

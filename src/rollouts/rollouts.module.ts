@@ -4,7 +4,7 @@ import { CandidatesModule } from '../candidates/candidates.module.js';
 import { ExperimentConcluded, ExperimentStore } from '../experiments/index.js';
 import { ExperimentsModule } from '../experiments/experiments.module.js';
 import { AuditLog, Clock, FactBus, Ids, UnitOfWork, WorkQueue } from '../kernel/index.js';
-import { ChampionHistory, ChangeLock, ModelStore } from '../models/index.js';
+import { ChampionHistory, ChangeLock, DocumentRules, ModelStore } from '../models/index.js';
 import { ModelsModule } from '../models/models.module.js';
 import { RoutesModule } from '../serving/routes.module.js';
 import { TelemetryModule } from '../telemetry/telemetry.module.js';
@@ -14,8 +14,10 @@ import { BuiltinTrafficRouter } from './adapters/builtin/builtin-traffic-router.
 import { RolloutsController } from './adapters/http/rollouts.controller.js';
 import { PostgresRolloutRequests } from './adapters/postgres/rollout-requests.js';
 import { PostgresRolloutStore } from './adapters/postgres/rollout-store.js';
+import { WindowGateAdmission } from './adapters/windows/window-gate-admission.js';
 import { WindowGateMeter } from './adapters/windows/window-gate-meter.js';
-import { GateMeter, RolloutEndings, RolloutRequests, RolloutStore, TrafficRouter } from './ports.js';
+import { gateRule } from './gate-rules.js';
+import { GateAdmission, GateMeter, RolloutEndings, RolloutRequests, RolloutStore, TrafficRouter } from './ports.js';
 import { RolloutControl } from './rollout-control.js';
 import { ROLLOUT_KIND, RolloutIntake } from './rollout-intake.js';
 import { RolloutReconciler } from './rollout.reconciler.js';
@@ -28,6 +30,7 @@ import { RolloutReconciler } from './rollout.reconciler.js';
     { provide: RolloutRequests, useClass: PostgresRolloutRequests },
     { provide: TrafficRouter, useClass: BuiltinTrafficRouter },
     { provide: GateMeter, useClass: WindowGateMeter },
+    { provide: GateAdmission, useClass: WindowGateAdmission },
     {
       provide: RolloutControl,
       inject: [RolloutStore, RolloutRequests, WorkQueue, AuditLog, UnitOfWork, Clock],
@@ -89,10 +92,13 @@ export class RolloutsModule implements OnModuleInit, OnApplicationBootstrap {
     private readonly reconciler: RolloutReconciler,
     private readonly rollouts: RolloutStore,
     private readonly changes: OpenChanges,
+    private readonly rules: DocumentRules,
+    private readonly gates: GateAdmission,
   ) {}
 
   onModuleInit(): void {
     this.queue.register(this.reconciler);
+    this.rules.register(gateRule(this.gates));
     this.changes.register(async (model) =>
       (await this.rollouts.listUnfinished())
         .filter((rollout) => rollout.model === model)

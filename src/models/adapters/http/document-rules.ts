@@ -52,6 +52,45 @@ export function rising(steps: readonly { readonly weight: number }[], context: z
   });
 }
 
+/** A bound is what makes a number of somebody's own query a condition. */
+export function bounded(gate: { readonly kind: string }, context: z.RefinementCtx): void {
+  const { min, max } = gate as { readonly min?: number | null; readonly max?: number | null };
+  if (gate.kind !== 'promql') return;
+  const say = (path: string, message: string): void => {
+    context.addIssue({ code: 'custom', path: [path], message });
+  };
+  if (min === null && max === null) say('max', 'needs min, max or both, or every value would pass');
+  if (typeof min === 'number' && typeof max === 'number' && min > max) say('min', `must not be more than max (${max})`);
+}
+
+/** Decisions, records and metrics speak of gates by name, so a step may not have two of the same, its background ones included. */
+export function namedOnce(
+  rollout: {
+    readonly steps: readonly { readonly gates: readonly NamedGate[] }[];
+    readonly background?: readonly NamedGate[];
+  },
+  context: z.RefinementCtx,
+): void {
+  const nameOf = ({ name, kind }: NamedGate): string => name ?? kind;
+  const seen = new Set<string>();
+  const once = (gates: readonly NamedGate[], taken: Set<string>, path: readonly (string | number)[]): void => {
+    gates.forEach((gate, index) => {
+      const message = `must have another name than "${nameOf(gate)}", which a gate of the same step has already`;
+      if (taken.has(nameOf(gate))) context.addIssue({ code: 'custom', path: [...path, index, 'name'], message });
+      taken.add(nameOf(gate));
+    });
+  };
+  once(rollout.background ?? [], seen, ['background']);
+  rollout.steps.forEach(({ gates }, step) => {
+    once(gates, new Set(seen), ['steps', step, 'gates']);
+  });
+}
+
+interface NamedGate {
+  readonly kind: string;
+  readonly name?: string;
+}
+
 /**
  * Rules between parts of a document. They look at whatever is there, so that they are reported together with the faults
  * of single fields instead of only after those are mended.

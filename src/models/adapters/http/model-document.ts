@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { type Digest, isDigest } from '../../../kernel/index.js';
 import { falseAlarmEvery } from '../../domain/false-alarm-contract.js';
 import { type ModelSpec, SUMMARY_FEATURES } from '../../domain/model.js';
-import { knownTimeZone, longerThanShort, notEmpty, rising, shape } from './document-rules.js';
+import { bounded, knownTimeZone, longerThanShort, namedOnce, notEmpty, rising, shape } from './document-rules.js';
 
 const fraction = z.number().min(0).max(1);
 const positiveFraction = z.number().gt(0).max(1);
@@ -236,20 +236,22 @@ const anyGate = {
     .describe('FAIL of a guardrail (the default) rolls back; FAIL of a signal pauses.'),
   dryRun: z.boolean().exactOptional().describe('Read and recorded, but without any effect.'),
 };
-const Gate = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('error-ratio'), max: fraction, ...anyGate }),
-  z.strictObject({ kind: z.literal('latency-p95'), maxMs: z.number().positive(), ...anyGate }),
-  z.strictObject({ kind: z.literal('latency-p99'), maxMs: z.number().positive(), ...anyGate }),
-  z.strictObject({ kind: z.literal('accuracy'), maxLoss: fraction, ...anyGate }),
-  z.strictObject({ kind: z.literal('agreement'), min: fraction, ...anyGate }),
-  z.strictObject({
-    kind: z.literal('promql'),
-    query: z.string().min(1).max(4_000).describe('PromQL that gives one number.'),
-    min: z.number().nullable().default(null),
-    max: z.number().nullable().default(null),
-    ...anyGate,
-  }),
-]);
+const Gate = z
+  .discriminatedUnion('kind', [
+    z.strictObject({ kind: z.literal('error-ratio'), max: fraction, ...anyGate }),
+    z.strictObject({ kind: z.literal('latency-p95'), maxMs: z.number().positive(), ...anyGate }),
+    z.strictObject({ kind: z.literal('latency-p99'), maxMs: z.number().positive(), ...anyGate }),
+    z.strictObject({ kind: z.literal('accuracy'), maxLoss: fraction, ...anyGate }),
+    z.strictObject({ kind: z.literal('agreement'), min: fraction, ...anyGate }),
+    z.strictObject({
+      kind: z.literal('promql'),
+      query: z.string().min(1).max(4_000).describe('PromQL that gives one number.'),
+      min: z.number().nullable().default(null),
+      max: z.number().nullable().default(null),
+      ...anyGate,
+    }),
+  ])
+  .superRefine(bounded);
 
 const Step = z.strictObject({
   weight: z.int().min(1).max(99).describe('Percent of the traffic; 100 is the promotion itself.'),
@@ -295,27 +297,29 @@ const Target = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('webhook'), endpoint: z.string().min(1).max(100) }),
 ]);
 
-const Rollout = z.strictObject({
-  steps: z
-    .array(Step)
-    .min(1)
-    .max(50)
-    .superRefine(rising)
-    .default([5, 25, 50].map((weight) => ({ weight, holdSeconds: 300, gates: [defaultGate()] }))),
-  target: Target.exactOptional().describe('Whose traffic is moved; the built-in gateway when absent.'),
-  background: z
-    .array(Gate)
-    .max(20)
-    .exactOptional()
-    .describe('Gates that are read on every pass of every step, beside the step’s own.'),
-  onBlind: z
-    .enum(['roll-back', 'step-back', 'hold'])
-    .exactOptional()
-    .describe('What follows when blindSeconds are over; roll-back when absent.'),
-  blindSeconds: seconds.default(900),
-  undecidedSeconds: seconds.default(3_600),
-  confirmSeconds: seconds.default(120),
-});
+const Rollout = z
+  .strictObject({
+    steps: z
+      .array(Step)
+      .min(1)
+      .max(50)
+      .superRefine(rising)
+      .default([5, 25, 50].map((weight) => ({ weight, holdSeconds: 300, gates: [defaultGate()] }))),
+    target: Target.exactOptional().describe('Whose traffic is moved; the built-in gateway when absent.'),
+    background: z
+      .array(Gate)
+      .max(20)
+      .exactOptional()
+      .describe('Gates that are read on every pass of every step, beside the step’s own.'),
+    onBlind: z
+      .enum(['roll-back', 'step-back', 'hold'])
+      .exactOptional()
+      .describe('What follows when blindSeconds are over; roll-back when absent.'),
+    blindSeconds: seconds.default(900),
+    undecidedSeconds: seconds.default(3_600),
+    confirmSeconds: seconds.default(120),
+  })
+  .superRefine(namedOnce);
 
 function defaultGate() {
   return { kind: 'error-ratio' as const, max: 0.01, minimumSamples: 100 };

@@ -111,6 +111,26 @@ describe('a model document', () => {
       'spec.rollout.steps.0.gates.0.kind',
     ],
     [
+      'two gates of one name in a step',
+      (s) => (s['rollout'] = { steps: [{ weight: 9, gates: [...gates, ...gates] }] }),
+      'spec.rollout.steps.0.gates.1.name',
+    ],
+    [
+      'a gate of a step that is named like one in the background',
+      (s) => (s['rollout'] = { steps: [{ weight: 9, gates }], background: gates }),
+      'spec.rollout.steps.0.gates.0.name',
+    ],
+    [
+      'a query without a bound',
+      (s) => (s['rollout'] = { steps: [{ weight: 9, gates: [{ kind: 'promql', query: 'up' }] }] }),
+      'spec.rollout.steps.0.gates.0.max',
+    ],
+    [
+      'a query whose bounds leave nothing',
+      (s) => (s['rollout'] = { steps: [{ weight: 9, gates: [{ kind: 'promql', query: 'up', min: 2, max: 1 }] }] }),
+      'spec.rollout.steps.0.gates.0.min',
+    ],
+    [
       'a window longer than the samples',
       (s) => (s['telemetry'] = { windowSeconds: 90, sampleSeconds: 60 }),
       'spec.telemetry.sampleSeconds',
