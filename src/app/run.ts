@@ -7,6 +7,7 @@ import { readConfiguration } from './configuration.js';
 import { answerTo } from './command-line.js';
 import { createApp } from './create-app.js';
 import { openDatabase, type OpenDatabase } from './database.js';
+import { armFromEnvironment } from './failpoints.js';
 import { databaseSettings } from './settings.js';
 import { stopOnSignal } from './stop-on-signal.js';
 
@@ -47,6 +48,7 @@ async function start(): Promise<Running | null> {
   let app: NestFastifyApplication | undefined;
   try {
     const settings = readConfiguration(processEnvironment());
+    armFromEnvironment(processEnvironment());
     database = await openDatabase(settings.of(databaseSettings));
     app = await createApp(settings, database.db);
     const http = settings.of(httpSettings);

@@ -1,6 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
 import { DataSource, type EntityManager, QueryFailedError } from 'typeorm';
 import { type Boundary, failpoint, UnitOfWork } from '../../kernel/index.js';
+import { loneWrite } from './lone-write.js';
 
 interface Transaction {
   readonly manager: EntityManager;
@@ -75,7 +76,21 @@ export class Database extends UnitOfWork {
   }
 
   private raw(sql: string, parameters: unknown[]): Promise<unknown[]> {
-    const manager = this.current.getStore()?.manager ?? this.dataSource.manager;
+    const transaction = this.current.getStore();
+    return transaction === undefined ? this.alone(sql, parameters) : this.execute(transaction.manager, sql, parameters);
+  }
+
+  /** A statement outside a unit of work is a commit of its own when it writes, and has a commit's failpoints. */
+  private async alone(sql: string, parameters: unknown[]): Promise<unknown[]> {
+    const boundary = loneWrite(sql);
+    if (boundary !== null) failpoint(`${boundary}:before-commit`);
+    const result = await this.execute(this.dataSource.manager, sql, parameters);
+    if (boundary !== null) failpoint(`${boundary}:after-commit`);
+    return result;
+  }
+
+  /** Sends one statement; the one place where that is done. */
+  protected execute(manager: EntityManager, sql: string, parameters: unknown[]): Promise<unknown[]> {
     return manager.query<unknown[]>(sql, parameters);
   }
 }
