@@ -1,6 +1,7 @@
 import { parseSettings, type ParsedSettings, type SettingsGroup } from '../platform/config/index.js';
 import { httpSettings } from '../platform/http/index.js';
 import { kafkaSettings } from '../platform/kafka/index.js';
+import { kubernetesSettings } from '../platform/kubernetes/index.js';
 import { observabilitySettings } from '../platform/observability/index.js';
 import { reconcileSettings } from '../platform/reconcile/index.js';
 import { databaseSettings, processSettings } from './settings.js';
@@ -11,6 +12,7 @@ export const SETTINGS: readonly SettingsGroup[] = [
   processSettings,
   databaseSettings,
   kafkaSettings,
+  kubernetesSettings,
   httpSettings,
   observabilitySettings,
   reconcileSettings,
@@ -18,7 +20,7 @@ export const SETTINGS: readonly SettingsGroup[] = [
 ];
 
 /**
- * Parses the environment once. The names that platforms use everywhere (`DATABASE_URL`, `KAFKA_BROKERS`) are
+ * Parses the environment once. The names that platforms use everywhere (`DATABASE_URL`, `KAFKA_BROKERS`, `KUBECONFIG`) are
  * taken as well.
  * @throws InvalidInput with every fault
  */
@@ -27,6 +29,7 @@ export function readConfiguration(env: Readonly<Record<string, string | undefine
     ...env,
     RATCHET_DATABASE_URL: env['RATCHET_DATABASE_URL'] ?? env['DATABASE_URL'],
     RATCHET_KAFKA_BROKERS: env['RATCHET_KAFKA_BROKERS'] ?? env['KAFKA_BROKERS'],
+    RATCHET_KUBERNETES_KUBECONFIG: env['RATCHET_KUBERNETES_KUBECONFIG'] ?? env['KUBECONFIG'],
     RATCHET_PROCESS_ROLES: env['RATCHET_PROCESS_ROLES'] ?? env['RATCHET_ROLES'],
   });
 }

@@ -1,0 +1,76 @@
+import type { RatchetError } from '../../kernel/index.js';
+import {
+  ClusterForbids,
+  ClusterUnavailable,
+  ObjectChanged,
+  ObjectExists,
+  ObjectMissing,
+  ObjectRefused,
+  VersionGone,
+} from './errors.js';
+
+const LONGEST = 500;
+
+/** The body of a failed request, as the API server writes it (`kind: Status`). */
+interface StatusBody {
+  readonly code?: number;
+  readonly reason?: string;
+  readonly message?: string;
+  readonly details?: { readonly causes?: readonly { readonly message?: string }[] };
+}
+
+/** What a failed answer means; `what` is the request in words. Total. */
+export function failureOf(what: string, code: number, body: string | object): RatchetError {
+  const status = typeof body === 'string' ? parse(body) : (body as StatusBody);
+  const reason = sentence(status) || `HTTP ${code}`;
+  switch (code) {
+    case 401:
+    case 403:
+      return new ClusterForbids(what, reason);
+    case 404:
+      return new ObjectMissing(what, reason);
+    case 409:
+      return status.reason === 'AlreadyExists' ? new ObjectExists(what, reason) : new ObjectChanged(what, reason);
+    case 410:
+      return new VersionGone(what);
+    case 422:
+      // A JSON patch whose `test` does not hold comes back like an object that is not valid; only the words differ.
+      return /testing (value|path)|test operation|testing .* failed/i.test(reason)
+        ? new ObjectChanged(what, reason)
+        : new ObjectRefused(what, reason);
+    case 408:
+    case 429:
+      return new ClusterUnavailable(what, reason);
+    default:
+      return code >= 400 && code < 500 ? new ObjectRefused(what, reason) : new ClusterUnavailable(what, reason);
+  }
+}
+
+/** The innermost reason of a failed connection, in words: the outer ones only say that something failed. */
+export function reasonOf(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (error.cause instanceof Error) return reasonOf(error.cause);
+  if (error.name === 'TimeoutError') return 'no answer in time';
+  const { code } = error as NodeJS.ErrnoException;
+  return (error.message || code || error.name).slice(0, LONGEST);
+}
+
+function sentence(status: StatusBody): string {
+  const causes = (status.details?.causes ?? []).map((cause) => cause.message ?? '').filter((text) => text !== '');
+  const message = status.message ?? '';
+  const more = causes.filter((cause) => !message.includes(cause));
+  return [message, ...more]
+    .filter((text) => text !== '')
+    .join('; ')
+    .slice(0, LONGEST);
+}
+
+function parse(body: string): StatusBody {
+  try {
+    const parsed: unknown = JSON.parse(body);
+    if (typeof parsed === 'object' && parsed !== null) return parsed;
+  } catch {
+    // A proxy in between answers in its own words.
+  }
+  return { message: body.trim().slice(0, LONGEST) };
+}
