@@ -1,12 +1,18 @@
 import { Module, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/common';
 import { AuditLog, Clock, FactBus, UnitOfWork, WorkQueue } from '../kernel/index.js';
-import { ArtifactStore, ModelStore, VersionRegistration } from '../models/index.js';
+import { ArtifactStaging, ArtifactStore, ModelStore, VersionRegistration } from '../models/index.js';
 import { ModelsModule } from '../models/models.module.js';
 import { SampleStore } from '../telemetry/index.js';
 import { TelemetryModule } from '../telemetry/telemetry.module.js';
 import { TriggerOpened, TriggerOutcomes, TriggerStore } from '../triggers/index.js';
 import { TriggersModule } from '../triggers/triggers.module.js';
+import { AttemptUploads } from './adapters/exchange/attempt-uploads.js';
+import { Listening } from './adapters/exchange/listening.js';
+import { StoredAttemptExchange } from './adapters/exchange/stored-attempt-exchange.js';
+import { AttemptCredential } from './adapters/http/attempt-credential.js';
+import { AttemptsController } from './adapters/http/attempts.controller.js';
 import { JobsController } from './adapters/http/jobs.controller.js';
+import { AttemptTable } from './adapters/postgres/attempt-table.js';
 import { PostgresJobStore } from './adapters/postgres/postgres-job-store.js';
 import { LocalProcessRunner } from './adapters/process/local-process-runner.js';
 import { JobCollector } from './job-collector.js';
@@ -15,15 +21,28 @@ import { JobIntake } from './job-intake.js';
 import { JobLauncher } from './job-launcher.js';
 import { JobReconciler } from './job.reconciler.js';
 import { OrphanSweepReconciler, SWEEP_KEY, SWEEP_KIND } from './orphan-sweep.reconciler.js';
-import { JobStore, Runner } from './ports.js';
+import { AttemptExchange, JobStore, Runner } from './ports.js';
 import { jobsSettings, type JobsSettings } from './settings.js';
 
 @Module({
   imports: [ModelsModule, TelemetryModule, TriggersModule],
-  controllers: [JobsController],
+  controllers: [JobsController, AttemptsController],
   providers: [
     { provide: JobStore, useClass: PostgresJobStore },
     { provide: Runner, useClass: LocalProcessRunner },
+    AttemptTable,
+    AttemptCredential,
+    {
+      provide: AttemptExchange,
+      inject: [AttemptTable, ArtifactStaging, Clock, jobsSettings.token],
+      useFactory: (table: AttemptTable, staging: ArtifactStaging, clock: Clock, settings: JobsSettings) =>
+        new StoredAttemptExchange(table, staging, new Listening(clock), clock, settings),
+    },
+    {
+      provide: AttemptUploads,
+      inject: [AttemptTable, ArtifactStaging, UnitOfWork, jobsSettings.token],
+      useFactory: (...parts: ConstructorParameters<typeof AttemptUploads>) => new AttemptUploads(...parts),
+    },
     {
       provide: JobIntake,
       inject: [JobStore, TriggerStore, ModelStore, WorkQueue, UnitOfWork, AuditLog, Clock],

@@ -1,6 +1,7 @@
 import { Global, Module } from '@nestjs/common';
 import { AuditLog, Clock, FactBus, UnitOfWork } from '../kernel/index.js';
 import { type SettingsOf } from '../platform/config/index.js';
+import { FolderArtifactStaging } from './adapters/folder/artifact-staging.js';
 import { FolderArtifactStore } from './adapters/folder/artifact-store.js';
 import { ArtifactsController } from './adapters/http/artifacts.controller.js';
 import { ModelsController } from './adapters/http/models.controller.js';
@@ -12,6 +13,7 @@ import { PostgresVersionCatalog } from './adapters/postgres/version-catalog.js';
 import { ApplyModel } from './apply-model.js';
 import { RegisteredDocumentRules } from './document-rules.js';
 import {
+  ArtifactStaging,
   ArtifactStore,
   ChampionHistory,
   ChangeLock,
@@ -46,6 +48,12 @@ const LEFTOVER_MS = 3_600_000;
         await store.removeLeftovers(new Date(clock.now().getTime() - LEFTOVER_MS));
         return store;
       },
+    },
+    {
+      provide: ArtifactStaging,
+      inject: [modelsSettings.token],
+      useFactory: ({ artifactFolder, artifactBytes }: SettingsOf<typeof modelsSettings>) =>
+        new FolderArtifactStaging(artifactFolder, artifactBytes),
     },
     {
       provide: VersionRegistration,

@@ -24,3 +24,35 @@ export class UnsafeAttemptName extends RatchetError {
     super(`"${name}" cannot name an attempt: letters, digits, dots, dashes and underscores, at most 200.`, { name });
   }
 }
+
+/** Thrown when a token is good, but for another attempt than the one that is named. */
+export class AnothersAttempt extends RatchetError {
+  readonly code = 'forbidden';
+  constructor(attempt: string) {
+    super(`This token is not the attempt "${attempt}"'s.`, { attempt });
+  }
+}
+
+/** Thrown when an attempt that said how it ended wants to send more. */
+export class AttemptEnded extends RatchetError {
+  readonly code = 'conflict';
+  constructor(attempt: string) {
+    super(`The attempt "${attempt}" has ended; nothing more is taken from it.`, { attempt });
+  }
+}
+
+/** Thrown when an attempt sends more than it may write. */
+export class OutputTooLarge extends RatchetError {
+  readonly code = 'too_large';
+  constructor(attempt: string, bytes: number, most: number) {
+    super(`The attempt "${attempt}" sends ${bytes} bytes; ${most} are allowed.`, { attempt, bytes, most });
+  }
+}
+
+/** Thrown when sent bytes are not what was announced. */
+export class UploadMismatch extends RatchetError {
+  readonly code = 'unprocessable';
+  constructor(attempt: string, reason: string) {
+    super(`What the attempt "${attempt}" sent cannot be kept: ${reason}`, { attempt, reason });
+  }
+}

@@ -6,7 +6,7 @@ import { type AttemptFolder, parseJson } from './attempt-folder.js';
 import { openPlain } from './bounded-files.js';
 import { reportSchema } from './report-schema.js';
 
-const MOST_REPORT_BYTES = 4 * 1024 * 1024;
+export const MOST_REPORT_BYTES = 4 * 1024 * 1024;
 const PLAIN_NAME = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/;
 
 /** @throws BrokenReport */
@@ -17,15 +17,20 @@ export async function readReport(folder: AttemptFolder): Promise<RunnerReport> {
   try {
     const { size } = await handle.stat();
     if (size > MOST_REPORT_BYTES) throw new BrokenReport(folder.name, `report.json has ${size} bytes`);
-    const content = parseJson(await handle.readFile('utf8'));
-    if (content === undefined) throw new BrokenReport(folder.name, 'report.json is no JSON');
-    const parsed = reportSchema.safeParse(content);
-    if (parsed.success) return parsed.data;
-    const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
-    throw new BrokenReport(folder.name, `report.json has ${faults.length} faults: ${faults.slice(0, 10).join('; ')}`);
+    return parseReport(folder.name, await handle.readFile('utf8'));
   } finally {
     await handle.close();
   }
+}
+
+/** @throws BrokenReport */
+export function parseReport(attempt: string, text: string): RunnerReport {
+  const content = parseJson(text);
+  if (content === undefined) throw new BrokenReport(attempt, 'report.json is no JSON');
+  const parsed = reportSchema.safeParse(content);
+  if (parsed.success) return parsed.data;
+  const faults = parsed.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`);
+  throw new BrokenReport(attempt, `report.json has ${faults.length} faults: ${faults.slice(0, 10).join('; ')}`);
 }
 
 /**
