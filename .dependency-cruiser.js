@@ -145,6 +145,7 @@ export default {
     only('pg', '/adapters/postgres/', '^src/platform/postgres/', '^src/app/', '^test/', spec),
     only('kafkajs', '/adapters/kafka/', '^src/platform/kafka/', '^test/'),
     only('@kubernetes/client-node', '/adapters/kubernetes/', '^src/platform/kubernetes/'),
+    only('@prometheus-io/lezer-promql', '^src/platform/prometheus/', '^test/', '^dashboards/', spec),
     only('onnxruntime-node', '/adapters/onnx[^/]*/', '^(test|demo)/', spec),
     ...PIPELINE.slice(0, -1).map((name, i) =>
       forbid(

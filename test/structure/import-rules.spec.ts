@@ -62,6 +62,11 @@ const BROKEN: readonly (readonly [rule: string, ...Planted])[] = [
     `import '@kubernetes/client-node';\n`,
   ],
   [
+    '@prometheus-io/lezer-promql-has-its-place',
+    'src/rollouts/adapters/prometheus/grammar.ts',
+    `import '@prometheus-io/lezer-promql';\n`,
+  ],
+  [
     'database-specs-may-make-the-tables-of-others',
     'src/rollouts/adapters/postgres/looking.pg.spec.ts',
     `import { Store } from '../../../jobs/adapters/postgres/row.js';\nexport const s = Store;\n`,
@@ -107,6 +112,7 @@ const LEGAL: readonly Planted[] = [
   ],
   ['src/serving/adapters/onnx/session.ts', `import 'onnxruntime-node';\n`],
   ['src/jobs/adapters/kubernetes/cluster.ts', `import '@kubernetes/client-node';\n`],
+  ['src/platform/prometheus/grammar.ts', `import '@prometheus-io/lezer-promql';\n`],
 ];
 
 describe('the import rules', () => {

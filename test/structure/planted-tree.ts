@@ -47,12 +47,17 @@ function skeleton(): Planted[] {
     ],
     [`src/${stage}/testing/fake.ts`, `import { Store } from '../ports.js';\nexport const fake = Store;\n`],
   ]);
-  const packages = ['typeorm', 'pg', 'kafkajs', '@kubernetes/client-node', 'onnxruntime-node'].flatMap(
-    (name): Planted[] => [
-      [`node_modules/${name}/package.json`, JSON.stringify({ name, version: '1.0.0', main: 'index.js' })],
-      [`node_modules/${name}/index.js`, ''],
-    ],
-  );
+  const packages = [
+    'typeorm',
+    'pg',
+    'kafkajs',
+    '@kubernetes/client-node',
+    '@prometheus-io/lezer-promql',
+    'onnxruntime-node',
+  ].flatMap((name): Planted[] => [
+    [`node_modules/${name}/package.json`, JSON.stringify({ name, version: '1.0.0', main: 'index.js' })],
+    [`node_modules/${name}/index.js`, ''],
+  ]);
   return [
     ['src/kernel/index.ts', 'export type Id = string;\n'],
     ['src/platform/postgres/index.ts', `import 'typeorm';\nexport const database = 1;\n`],
