@@ -7,7 +7,13 @@ import type { httpSettings } from './settings.js';
 
 /** The adapter to create the application with: `NestFactory.create(AppModule, newFastifyAdapter(settings))`. */
 export function newFastifyAdapter(settings: SettingsOf<typeof httpSettings>): FastifyAdapter {
-  return new FastifyAdapter({ bodyLimit: settings.jsonBytes, requestTimeout: 60_000, forceCloseConnections: 'idle' });
+  return new FastifyAdapter({
+    bodyLimit: settings.jsonBytes,
+    requestTimeout: 60_000,
+    forceCloseConnections: 'idle',
+    // Attempts' and triggers' names are longer than the default of 100.
+    routerOptions: { maxParamLength: 256 },
+  });
 }
 
 /** Everything that belongs to the server rather than to a module; call it once, before `app.init()` or `app.listen()`. */
