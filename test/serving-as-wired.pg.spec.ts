@@ -17,6 +17,7 @@ import { Database } from '../src/platform/postgres/index.js';
 import { openTestDatabase, type TestDatabase } from '../src/platform/postgres/testing/index.js';
 import { ReconcileModule, reconcileSettings } from '../src/platform/reconcile/index.js';
 import { SystemClock, UuidIds } from '../src/platform/runtime/index.js';
+import { versionLabel } from '../src/serving/index.js';
 import { servingPersistence } from '../src/serving/persistence.js';
 import { AnswerSink, GatewayStatus, RouteStore, Scorer, ServedSink } from '../src/serving/ports.js';
 import { ServingModule } from '../src/serving/serving.module.js';
@@ -143,7 +144,10 @@ it('serves a champion, then the next one, tells what it does, and scores in the 
   const [scored] = await part(Scorer).score('digits', first, new Float32Array(16), 1);
   expect(scored?.prediction).toBe(0);
   expect((await fetch(`${url}/readyz`)).status).toBe(200);
-  expect(await registry.metrics()).toContain(
-    'ratchet_serving_answers_total{model="digits",arm="stable",outcome="ok"} 2',
-  );
+  const metrics = await registry.metrics();
+  for (const version of [first, second].map(versionLabel)) {
+    const labels = `model="digits",arm="stable",version="${version}"`;
+    expect(metrics).toContain(`ratchet_serving_answers_total{${labels},outcome="ok"} 1`);
+    expect(metrics).toContain(`ratchet_serving_answers_total{${labels},outcome="timeout"} 0`);
+  }
 });

@@ -1,17 +1,18 @@
 import { counter, gauge, histogram } from '../platform/observability/index.js';
+import { ANSWERS_SERIES, LATENCY_BOUNDS, LATENCY_SERIES } from './domain/gate-series.js';
 
-/** Rows answered, by model, arm and outcome (`ok`, `runtime`, `timeout`, `overloaded`). */
+/** Rows answered, by model, arm, version and outcome (`ok`, `runtime`, `timeout`, `overloaded`). */
 export const answersTotal = counter({
-  name: 'ratchet_serving_answers_total',
+  name: ANSWERS_SERIES,
   help: 'Rows answered by the gateway.',
-  labels: ['model', 'arm', 'outcome'],
+  labels: ['model', 'arm', 'version', 'outcome'],
 });
 
 export const requestSeconds = histogram({
-  name: 'ratchet_serving_request_seconds',
+  name: LATENCY_SERIES,
   help: 'Time from a valid request to its answer, waiting included.',
-  labels: ['model', 'arm'],
-  buckets: [0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5],
+  labels: ['model', 'arm', 'version'],
+  buckets: LATENCY_BOUNDS,
 });
 
 /** Rows mirrored, by outcome (`ok`, `failed`, `skipped` because the queue was full). */
