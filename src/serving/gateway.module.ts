@@ -61,12 +61,18 @@ const logging: SyncObserver = {
         counter: ServedCounter,
         clock: Clock,
         ids: Ids,
-        { maxRows }: Settings,
-      ) => new Gateway({ table, engine, mirror, sink, counter, clock, ids, maxRows }),
+        { maxRows, arm, armLingerSeconds }: Settings,
+      ) => {
+        const pin = { arm, lingerMs: armLingerSeconds * 1000 };
+        return new Gateway({ table, engine, mirror, sink, counter, clock, ids, maxRows, pin });
+      },
     },
     {
       provide: RouteSync,
-      inject: [RouteStore, ModelStore, GatewayRegister, ServingEngine, BackgroundEngine, RouteTable, Clock, Ids],
+      inject: [
+        ...[RouteStore, ModelStore, GatewayRegister, ServingEngine, BackgroundEngine, RouteTable, Clock, Ids],
+        servingSettings.token,
+      ],
       useFactory: (
         routes: RouteStore,
         models: ModelStore,
@@ -76,10 +82,11 @@ const logging: SyncObserver = {
         table: RouteTable,
         clock: Clock,
         ids: Ids,
+        { arm }: Settings,
       ) => {
         const instance = `${hostname()}/${ids.next()}`;
         const parts: RouteSyncParts = {
-          ...{ instance, routes, models, register, serving, background, table, clock },
+          ...{ instance, arm, routes, models, register, serving, background, table, clock },
           observer: logging,
         };
         return new RouteSync(parts);

@@ -38,6 +38,7 @@ beforeEach(() => {
   table = new RouteTable();
   counter = new ServedCounter(clock);
   gateway = new Gateway({
+    pin: { arm: 'split', lingerMs: 0 },
     table,
     engine,
     mirror: new Mirror(background, sink, 2),

@@ -2,6 +2,7 @@ import { type Clock, type Digest, type Ids } from '../kernel/index.js';
 import type { Answer } from './domain/answer.js';
 import { answerError, type AnswerError, EngineClosed, VersionNotServed } from './domain/errors.js';
 import { featuresOf } from './domain/features.js';
+import { OK_OUTCOME, versionLabel } from './domain/gate-series.js';
 import {
   type InferenceRows,
   type OutputTensor,
@@ -9,10 +10,11 @@ import {
   readRows,
   readSampling,
 } from './domain/open-inference.js';
+import { armFor, type GatewayArm } from './domain/pinned-arm.js';
 import { type Prediction, readPredictions } from './domain/prediction.js';
 import { forTelemetry } from './domain/redact-row.js';
 import type { Arm } from './domain/route.js';
-import { chooseArm, versionOf } from './domain/split.js';
+import { versionOf } from './domain/split.js';
 import { answersTotal, requestSeconds } from './metrics.js';
 import type { Mirror } from './mirror.js';
 import type { AnswerSink, Runnable, InferenceEngine } from './ports.js';
@@ -43,6 +45,7 @@ export interface GatewayParts {
   readonly clock: Clock;
   readonly ids: Ids;
   readonly maxRows: number;
+  readonly pin: { readonly arm: GatewayArm; readonly lingerMs: number };
 }
 
 /** What is known of a request before a version answers it. */
@@ -65,17 +68,18 @@ export class Gateway {
   /**
    * @param key decides about the arm; without it the request's id does
    * @param keepInput false: the sender does not want its input to be kept (`parameters.sample` of the body says the same)
-   * @throws BadInferenceRequest @throws ModelNotServed @throws ModelLoading and whatever the engine throws
+   * @throws BadInferenceRequest @throws ModelNotServed @throws ModelLoading @throws NoCandidateServed and whatever the engine throws
    */
   async infer(model: string, body: unknown, key: string | null, keepInput = true): Promise<Answered> {
     const began = performance.now();
-    const { table, clock, ids, maxRows } = this.parts;
+    const { table, clock, ids, maxRows, pin } = this.parts;
     const served = table.require(model);
     const id = readRequestId(body) ?? ids.next();
     const rows = readRows(body, served.spec.input, served.spec.output, maxRows);
     const sample = keepInput && readSampling(body);
     const at = clock.now();
-    const arm = chooseArm(served.route, key ?? id, at);
+    const linger = { candidateGoneAt: served.candidateGoneAt ?? null, lingerMs: pin.lingerMs };
+    const arm = armFor(pin.arm, served.route, key ?? id, at, linger);
     const version = versionOf(served.route, arm);
     return this.answer({ model, served, id, arm, version, rows, keepInput: sample, at, began });
   }
@@ -120,8 +124,9 @@ export class Gateway {
     const latencyMs = performance.now() - asked.began;
     const { model, arm, version, at } = asked;
     this.parts.counter.count(model, version, at, asked.served.spec.telemetry.windowSeconds, asked.rows.rows);
-    answersTotal.inc({ model, arm, outcome }, asked.rows.rows);
-    if (outcome === 'ok') requestSeconds.observe({ model, arm }, latencyMs / 1000);
+    const labels = { model, arm, version: versionLabel(version) };
+    answersTotal.inc({ ...labels, outcome }, asked.rows.rows);
+    if (outcome === OK_OUTCOME) requestSeconds.observe(labels, latencyMs / 1000);
     return latencyMs;
   }
 }

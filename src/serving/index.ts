@@ -2,6 +2,8 @@ export * from './domain/answer.js';
 export * from './domain/default-route.js';
 export * from './domain/errors.js';
 export * from './domain/features.js';
+export * from './domain/gate-series.js';
+export * from './domain/pinned-arm.js';
 export * from './domain/prediction.js';
 export * from './domain/redact-row.js';
 export * from './domain/route.js';

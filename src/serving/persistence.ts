@@ -1,9 +1,10 @@
 import type { Persistence } from '../platform/postgres/index.js';
 import { GatewayRow } from './adapters/postgres/gateway.row.js';
+import { GatewayArm1763700002100 } from './adapters/postgres/migrations/1763700002100-gateway-arm.js';
 import { CreateServing1763700002000 } from './adapters/postgres/migrations/1763700002000-create-serving.js';
 import { RouteRow } from './adapters/postgres/route.row.js';
 
 export const servingPersistence: Persistence = {
   entities: [RouteRow, GatewayRow],
-  migrations: [CreateServing1763700002000],
+  migrations: [CreateServing1763700002000, GatewayArm1763700002100],
 };

@@ -1,6 +1,7 @@
 import type { Digest } from '../kernel/index.js';
 import type { TensorContract } from '../models/index.js';
 import type { Answer } from './domain/answer.js';
+import type { GatewayArm } from './domain/pinned-arm.js';
 import type { Route } from './domain/route.js';
 import type { ServedCount } from './domain/served.js';
 
@@ -17,8 +18,11 @@ export abstract class RouteStore {
 
 /** What the gateways really do. */
 export abstract class GatewayStatus {
-  /** The lowest epoch that every live gateway (heard of in the last 5 s) has in force; null when none is live. */
-  abstract epochInForce(model: string): Promise<number | null>;
+  /**
+   * The lowest epoch that every live gateway (heard of in the last 5 s) has in force; null when none is live. With `arm` only
+   * the gateways that are pinned to it count.
+   */
+  abstract epochInForce(model: string, arm?: GatewayArm): Promise<number | null>;
 }
 
 /** Scores rows with any version, off the request path. */
@@ -86,8 +90,8 @@ export abstract class BackgroundEngine extends InferenceEngine {}
 
 /** Where a gateway tells what it does, for `GatewayStatus`. */
 export abstract class GatewayRegister {
-  /** The epoch in force for each model, 0 for one whose wanted route is not in force; also says that the gateway lives. */
-  abstract report(instance: string, epochs: ReadonlyMap<string, number>): Promise<void>;
+  /** The epoch in force for each model, 0 for one whose wanted route is not in force; also says that the gateway lives. `arm`: what it is pinned to; split when absent. */
+  abstract report(instance: string, epochs: ReadonlyMap<string, number>, arm?: GatewayArm): Promise<void>;
   /** The gateway goes away in good order. */
   abstract leave(instance: string): Promise<void>;
 }

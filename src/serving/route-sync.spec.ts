@@ -40,7 +40,18 @@ beforeEach(() => {
   clock = new FakeClock();
   observer = new RecordingObserver();
   models = new FakeServedModels(aModel());
-  sync = new RouteSync({ instance: 'gw', routes, models, register, serving, background, table, clock, observer });
+  sync = new RouteSync({
+    instance: 'gw',
+    arm: 'split',
+    routes,
+    models,
+    register,
+    serving,
+    background,
+    table,
+    clock,
+    observer,
+  });
 });
 
 const inForce = () => table.find('digits');

@@ -1,9 +1,11 @@
 import { type Clock, type Digest } from '../kernel/index.js';
 import type { ModelSpec, ModelStore } from '../models/index.js';
+import type { GatewayArm } from './domain/pinned-arm.js';
 import type { Route } from './domain/route.js';
 import { epochInForce, swapsTotal, syncFailuresTotal } from './metrics.js';
 import type { GatewayRegister, InferenceEngine, RouteStore } from './ports.js';
 import type { RouteTable, ServedModel } from './route-table.js';
+import { ServedSeries } from './served-series.js';
 
 /** A version that did not load is tried again after so long: loading costs the thread that answers requests. */
 const RETRY_LOAD_MS = 2_000;
@@ -18,6 +20,8 @@ export interface SyncObserver {
 
 export interface RouteSyncParts {
   readonly instance: string;
+  /** What the gateway is pinned to. */
+  readonly arm: GatewayArm;
   readonly routes: RouteStore;
   readonly models: ModelStore;
   readonly register: GatewayRegister;
@@ -33,6 +37,7 @@ export interface RouteSyncParts {
  * once, then reports the epoch. Without the database the last known routes stay in force, with their leases.
  */
 export class RouteSync {
+  private readonly series = new ServedSeries();
   private readonly failures = new Map<Digest, { readonly until: number }>();
   private routed: ReadonlySet<string> = new Set();
   private reported = '';
@@ -51,6 +56,8 @@ export class RouteSync {
     this.routed = new Set(servable.map((route) => route.model));
     await Promise.all(servable.map((route) => this.enforce(route, specs.get(route.model)!)));
     table.know(new Set(specs.keys()));
+    const inForce = [...table.entries().values()].map(({ route }) => route);
+    this.series.keep(inForce, this.parts.clock.now().getTime());
     this.freeUnnamed();
     if (this.summary() !== this.reported) await this.report();
   }
@@ -61,7 +68,7 @@ export class RouteSync {
     const epochs = new Map([...this.routed].map((model) => [model, this.parts.table.find(model)?.epoch ?? 0]));
     for (const [model, epoch] of epochs) epochInForce.set({ model }, epoch);
     const done = await this.fromStore(async () => {
-      await this.parts.register.report(this.parts.instance, epochs);
+      await this.parts.register.report(this.parts.instance, epochs, this.parts.arm);
       return true;
     });
     if (done !== null) this.reported = summary;
@@ -89,10 +96,17 @@ export class RouteSync {
     }
     const next = await this.prepare(route, spec);
     if (next === null) return;
-    table.put(route.model, next);
+    this.series.begin(next.route);
+    table.put(route.model, { ...next, ...this.candidateGone(current, next) });
     if (current !== null && sameRoute(current.route, next.route)) return; // still what could be loaded of it
     swapsTotal.inc({ model: route.model });
     this.parts.observer.swapped(route.model, next.route);
+  }
+
+  private candidateGone(current: ServedModel | null, next: ServedModel): Pick<ServedModel, 'candidateGoneAt'> {
+    if (next.route.candidate !== null || current === null) return {};
+    const goneAt = current.route.candidate === null ? current.candidateGoneAt : this.parts.clock.now();
+    return goneAt === undefined ? {} : { candidateGoneAt: goneAt };
   }
 
   /** The wanted route when all it names loads, else what can be served of it; null when nothing can. */

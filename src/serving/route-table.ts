@@ -9,6 +9,8 @@ export interface ServedModel {
   readonly route: Route;
   /** The epoch of the wanted route when that is what is followed, otherwise 0. */
   readonly epoch: number;
+  /** When the route stopped naming a candidate; absent = it never named one here, or it does. */
+  readonly candidateGoneAt?: Date;
 }
 
 /** What is in force. A model is replaced as a whole, so a request sees the old route or the new one, never a mixture. */

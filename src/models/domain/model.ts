@@ -168,11 +168,38 @@ export interface JobPlacement {
 export interface ExperimentPolicy {
   /** Largest loss against the champion that counts as no worse. */
   readonly margin: number;
-  /** Bound of the probability to promote a candidate that is worse than the margin. */
+  /** Bound of the probability to promote a candidate that is worse than the margin; shared by all metrics. */
   readonly alpha: number;
+  /** Shadow mode: share of requests that the candidate scores as well. */
   readonly mirrorFraction: number;
+  /** Pairs (shadow), or requests of each arm (live), after which it ends undecided. */
   readonly maxSamples: number;
   readonly maxSeconds: number;
+  /** `shadow`: the candidate answers nobody. `live`: it answers `liveWeight` percent of the request keys. Absent = shadow. */
+  readonly mode?: 'shadow' | 'live';
+  /** In percent, above 0; absent = 50, which decides soonest. */
+  readonly liveWeight?: number;
+  /** Live mode: what is proven beside quality; absent = the defaults of each, null = not asked. */
+  readonly errors?: ErrorGuardrail | null;
+  readonly latency?: LatencyGuardrail | null;
+  /** The quality metric's part of alpha, beside the guardrails' weights; absent = 2. */
+  readonly qualityWeight?: number;
+}
+
+/** "The candidate's error ratio is below `maxRatio` times the champion's plus `maxAdded`." */
+export interface ErrorGuardrail {
+  readonly maxRatio: number;
+  readonly maxAdded: number;
+  /** Its part of alpha. */
+  readonly weight: number;
+}
+
+/** "The candidate's latency quantile is below `maxRatio` times the champion's plus `maxAddedMs`." */
+export interface LatencyGuardrail {
+  readonly quantile: 0.95 | 0.99;
+  readonly maxRatio: number;
+  readonly maxAddedMs: number;
+  readonly weight: number;
 }
 
 /** What a gate asks. `promql` must give one number and is answered by Prometheus only; at least one bound is set. */
@@ -210,6 +237,12 @@ export interface Backend {
   readonly port: number | null;
 }
 
+/**
+ * What stands behind the two backends: our own gateways, pinned to an arm, which take versions over by themselves; or other
+ * servers, whose owner puts the versions there. Absent = gateways.
+ */
+export type ServedBy = 'gateways' | 'others';
+
 /** Whose traffic a rollout moves. Names are Kubernetes'. */
 export type TrafficTarget =
   | { readonly kind: 'builtin' }
@@ -221,6 +254,7 @@ export type TrafficTarget =
       readonly rule: string | number | null;
       readonly stable: Backend;
       readonly candidate: Backend;
+      readonly servedBy?: ServedBy;
     }
   | { readonly kind: 'kserve'; readonly namespace: string; readonly name: string }
   | {
@@ -231,6 +265,7 @@ export type TrafficTarget =
       readonly route: string | null;
       readonly stable: { readonly host: string; readonly subset: string | null };
       readonly candidate: { readonly host: string; readonly subset: string | null };
+      readonly servedBy?: ServedBy;
     }
   /** A signed POST to the installation's data source of that name. */
   | { readonly kind: 'webhook'; readonly endpoint: string };

@@ -6,6 +6,7 @@ import { processEnvironment } from '../config/index.js';
 import { ClusterMissing, ClusterUnavailable } from './errors.js';
 import { failureOf, reasonOf } from './explain.js';
 import { kubernetesRequestSeconds, kubernetesRequestsTotal } from './metrics.js';
+import { ServerClock } from './server-clock.js';
 import type { KubernetesSettings } from './settings.js';
 
 type Client = typeof import('@kubernetes/client-node');
@@ -46,6 +47,7 @@ export class ClusterConnection {
   private loaded: Promise<{ readonly client: Client; readonly config: KubeConfig }> | null = null;
   private pool: { readonly dispatcher: Dispatcher; readonly since: number } | null = null;
   private readonly retired = new Set<Dispatcher>();
+  private readonly serverClock = new ServerClock();
   private closed = false;
 
   constructor(private readonly options: Pick<KubernetesSettings, 'kubeconfig' | 'requestTimeoutMs'>) {}
@@ -53,6 +55,11 @@ export class ClusterConnection {
   /** Whether the settings or the surroundings name a cluster; says nothing about whether it answers. */
   get configured(): boolean {
     return this.options.kubeconfig !== undefined || inCluster();
+  }
+
+  /** How far the API server's clock is ahead of ours, in ms; 0 before its first answer. */
+  get serverAheadMs(): number {
+    return this.serverClock.aheadMs;
   }
 
   /**
@@ -126,7 +133,9 @@ export class ClusterConnection {
     await config.applySecurityAuthentication(context);
     this.share(context);
     context.setSignal(signal);
-    return new client.IsomorphicFetchHttpLibrary().send(context).toPromise();
+    const response = await new client.IsomorphicFetchHttpLibrary().send(context).toPromise();
+    this.serverClock.hear(response.headers['date'], Date.now());
+    return response;
   }
 
   private load(): Promise<{ readonly client: Client; readonly config: KubeConfig }> {

@@ -30,6 +30,18 @@ export class ModelLoading extends RatchetError {
   }
 }
 
+/** Thrown by a gateway that is pinned to the candidate when the model's route has none. */
+export class NoCandidateServed extends RatchetError {
+  readonly code = 'unavailable';
+  override readonly retryable = true;
+  constructor(model: string) {
+    super(
+      `This gateway answers with candidates only (RATCHET_SERVING_ARM=candidate), and the model "${model}" has none now.`,
+      { model },
+    );
+  }
+}
+
 /** Thrown while not every routed model can be served. */
 export class GatewayNotReady extends RatchetError {
   readonly code = 'unavailable';
@@ -106,7 +118,8 @@ export class ScoringFailed extends RatchetError {
 }
 
 /** The reason that telemetry keeps for an unanswered row; a closed set. */
-export type AnswerError = 'runtime' | 'timeout' | 'overloaded';
+export const ANSWER_ERRORS = ['runtime', 'timeout', 'overloaded'] as const;
+export type AnswerError = (typeof ANSWER_ERRORS)[number];
 
 /** Which of the reasons an error is. */
 export function answerError(error: unknown): AnswerError {

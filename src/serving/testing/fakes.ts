@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { type Digest, NotFound } from '../../kernel/index.js';
 import { ArtifactStore, type Model, ModelStore } from '../../models/index.js';
 import type { Answer } from '../domain/answer.js';
+import type { GatewayArm } from '../domain/pinned-arm.js';
 import type { Route } from '../domain/route.js';
 import type { ServedCount } from '../domain/served.js';
 import {
@@ -58,8 +59,10 @@ export class FakeGatewayRegister extends GatewayRegister {
 /** Says what the test set. */
 export class FakeGatewayStatus extends GatewayStatus {
   readonly epochs = new Map<string, number>();
-  async epochInForce(model: string): Promise<number | null> {
-    return this.epochs.get(model) ?? null;
+  /** What the gateways that are pinned to the candidate say; by model. */
+  readonly candidates = new Map<string, number>();
+  async epochInForce(model: string, arm?: GatewayArm): Promise<number | null> {
+    return (arm === 'candidate' ? this.candidates : this.epochs).get(model) ?? null;
   }
 }
 

@@ -220,6 +220,31 @@ const Experiment = z.strictObject({
   mirrorFraction: positiveFraction.default(0.2),
   maxSamples: count.default(20_000),
   maxSeconds: seconds.default(86_400),
+  mode: z
+    .enum(['shadow', 'live'])
+    .default('shadow')
+    .describe('shadow: the candidate answers nobody; live: it answers a share of the request keys.'),
+  liveWeight: z.number().gt(0).max(50).default(50).describe('Live: percent of the request keys for the candidate.'),
+  errors: z
+    .strictObject({
+      maxRatio: z.number().gt(0).max(100).default(1),
+      maxAdded: fraction.default(0.01),
+      weight: z.number().gt(0).max(100).default(1),
+    })
+    .nullable()
+    .prefault({})
+    .describe('Live: the error ratio stays below maxRatio times the champion’s plus maxAdded; null = not asked.'),
+  latency: z
+    .strictObject({
+      quantile: z.union([z.literal(0.95), z.literal(0.99)]).default(0.95),
+      maxRatio: z.number().gt(0).max(100).default(1.2),
+      maxAddedMs: z.number().min(0).max(1e6).default(0),
+      weight: z.number().gt(0).max(100).default(1),
+    })
+    .nullable()
+    .prefault({})
+    .describe('Live: the quantile stays below maxRatio times the champion’s plus maxAddedMs; null = not asked.'),
+  qualityWeight: z.number().gt(0).max(100).default(2).describe('Quality’s part of alpha beside the weights above.'),
 });
 
 const minimumSamples = count.default(100);
@@ -272,6 +297,11 @@ const IstioDestination = z.strictObject({
   host: z.string().min(1).max(253),
   subset: z.string().min(1).max(253).nullable().default(null),
 });
+const ServedBy = z
+  .enum(['gateways', 'others'])
+  .describe(
+    'What stands behind the two backends: Ratchet’s gateways, pinned to an arm, or other servers; gateways when absent.',
+  );
 const Target = z.discriminatedUnion('kind', [
   z.strictObject({ kind: z.literal('builtin') }),
   z.strictObject({
@@ -284,6 +314,7 @@ const Target = z.discriminatedUnion('kind', [
       .default(null),
     stable: Backend,
     candidate: Backend,
+    servedBy: ServedBy.exactOptional(),
   }),
   z.strictObject({ kind: z.literal('kserve'), namespace: kubernetesName, name: kubernetesName }),
   z.strictObject({
@@ -293,6 +324,7 @@ const Target = z.discriminatedUnion('kind', [
     route: z.string().min(1).max(253).nullable().default(null),
     stable: IstioDestination,
     candidate: IstioDestination,
+    servedBy: ServedBy.exactOptional(),
   }),
   z.strictObject({ kind: z.literal('webhook'), endpoint: z.string().min(1).max(100) }),
 ]);

@@ -16,6 +16,10 @@ export const ANNOTATION = {
   confirmBy: 'ratchet.dev/confirm-by',
   /** RFC 3339: when the guardian gave the traffic back. Stays until the rollout has ended. */
   revertedAt: 'ratchet.dev/reverted-at',
+  /** The version that was promoted and that the stable servers are to take over. */
+  champion: 'ratchet.dev/champion',
+  /** Written by whoever runs the servers: the version that the stable ones serve now. */
+  stableServes: 'ratchet.dev/stable-serves',
 } as const;
 
 /** A rollout's hold on a route, as its annotations say it. */
@@ -73,8 +77,15 @@ export function holdOperations(object: Json, hold: Hold): PatchOperation[] {
 
 /** Forgets the rollout: nothing of ours stays on the route. */
 export function releaseOperations(object: Json): PatchOperation[] {
-  const gone = Object.fromEntries(Object.values(ANNOTATION).map((name) => [name, null]));
-  return [...guard(object), ...annotate(object, gone)];
+  const ours = Object.values(ANNOTATION).filter((name) => name !== ANNOTATION.stableServes);
+  const changes = annotate(object, Object.fromEntries(ours.map((name) => [name, null])));
+  return changes.length === 0 ? [] : [...guard(object), ...changes];
+}
+
+/** After a promotion: the split has no end, and the servers' owner is told which version is to be taken over. */
+export function awaitOperations(object: Json, champion: string): PatchOperation[] {
+  const changes = annotate(object, { [ANNOTATION.confirmBy]: null, [ANNOTATION.champion]: champion });
+  return changes.length === 0 ? [] : [...guard(object), ...changes];
 }
 
 /** What the guardian leaves: whose weight it was and when it was taken, and no lease any more. */
@@ -114,11 +125,16 @@ export function heldByAnother(object: Json, rollout: string): string | null {
   return `The rollout ${lease.rollout} holds this route; two rollouts cannot share one.`;
 }
 
+/** Why a rollout has nothing to give back on a route that carries another one's marks; null when it may have. */
+export function markedByAnother(object: Json, rollout: string): string | null {
+  const lease = readLease(object);
+  return lease === null || lease.rollout === rollout ? null : `The route carries the marks of ${lease.rollout}.`;
+}
+
 /** What was read of our own must still be so; where nothing of ours is there yet, the whole object must be as it was read. */
 function guard(object: Json): PatchOperation[] {
   const epoch = textAt(object, 'metadata', 'annotations', ANNOTATION.epoch);
-  if (epoch !== null)
-    return [{ op: 'test', path: pointer('metadata', 'annotations', ANNOTATION.epoch), value: epoch }];
+  if (epoch !== null) return [{ op: 'test', path: pointer('metadata', 'annotations', ANNOTATION.epoch), value: epoch }];
   const resourceVersion = textAt(object, 'metadata', 'resourceVersion');
   return resourceVersion === null
     ? []

@@ -1,10 +1,12 @@
 /** One operation of a JSON Patch (RFC 6902). */
-export interface PatchOperation {
-  readonly op: 'test' | 'add' | 'replace' | 'remove';
-  /** JSON pointer (RFC 6901). */
-  readonly path: string;
-  readonly value?: unknown;
-}
+export type PatchOperation =
+  | {
+      readonly op: 'test' | 'add' | 'replace';
+      /** JSON pointer (RFC 6901). */
+      readonly path: string;
+      readonly value: unknown;
+    }
+  | { readonly op: 'remove'; readonly path: string };
 
 /** What to do with a route: change it, leave it, or say why that is not possible. Refused means that waiting does not help. */
 export type RoutePlan =

@@ -42,6 +42,7 @@ const silent = { swapped: () => {}, versionFailed: () => {}, storeAway: () => {}
 const models = new FakeServedModels(aModel(), aModel('empty'));
 const register = new FakeGatewayRegister();
 const sync = new RouteSync({
+  arm: 'split',
   instance: 'gw',
   routes,
   models,
@@ -54,6 +55,7 @@ const sync = new RouteSync({
 });
 const mirror = new Mirror(background, sink, 100);
 const gateway = new Gateway({
+  pin: { arm: 'split', lingerMs: 0 },
   table,
   engine: serving,
   mirror,
@@ -258,6 +260,7 @@ describe('the Open Inference Protocol', () => {
   it('answers 429 with Retry-After when too many wait, and recovers', async () => {
     const narrow = new OnnxEngine(artifacts, { ...options, threads: 1, queueLimit: 1 });
     const crowded = new Gateway({
+      pin: { arm: 'split', lingerMs: 0 },
       table,
       engine: narrow,
       mirror,

@@ -1,5 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../../platform/postgres/index.js';
+import type { GatewayArm } from '../../domain/pinned-arm.js';
 import { GatewayRegister } from '../../ports.js';
 
 @Injectable()
@@ -8,18 +9,18 @@ export class PostgresGatewayRegister extends GatewayRegister {
     super();
   }
 
-  async report(instance: string, epochs: ReadonlyMap<string, number>): Promise<void> {
+  async report(instance: string, epochs: ReadonlyMap<string, number>, arm: GatewayArm = 'split'): Promise<void> {
     // What a killed gateway left behind goes too: it was last heard of long ago.
     await this.db.query(
       `WITH gone AS (
          DELETE FROM serving.gateway
          WHERE (instance = $1 AND model <> ALL ($2::text[])) OR seen_at < clock_timestamp() - interval '1 hour')
-       INSERT INTO serving.gateway AS g (instance, model, epoch, in_force_at, seen_at)
-       SELECT $1, model, epoch, clock_timestamp(), clock_timestamp() FROM unnest($2::text[], $3::int[]) AS now (model, epoch)
+       INSERT INTO serving.gateway AS g (instance, model, epoch, arm, in_force_at, seen_at)
+       SELECT $1, model, epoch, $4, clock_timestamp(), clock_timestamp() FROM unnest($2::text[], $3::int[]) AS now (model, epoch)
        ON CONFLICT (instance, model) DO UPDATE SET
-         epoch = excluded.epoch, seen_at = excluded.seen_at,
+         epoch = excluded.epoch, arm = excluded.arm, seen_at = excluded.seen_at,
          in_force_at = CASE WHEN g.epoch = excluded.epoch THEN g.in_force_at ELSE excluded.in_force_at END`,
-      [instance, [...epochs.keys()], [...epochs.values()]],
+      [instance, [...epochs.keys()], [...epochs.values()], arm],
     );
   }
 

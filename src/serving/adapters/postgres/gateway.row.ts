@@ -6,6 +6,7 @@ export class GatewayRow {
   @PrimaryColumn('text') instance!: string;
   @PrimaryColumn('text') model!: string;
   @Column('integer') epoch!: number;
+  @Column('text', { default: 'split' }) arm!: string;
   @Column('timestamptz') inForceAt!: Date;
   @Column('timestamptz') seenAt!: Date;
 }
