@@ -16,12 +16,7 @@ export interface OpenDatabase {
 /** Connects to the configured PostgreSQL, or to the embedded one, and brings the schema up to date. */
 export async function openDatabase(settings: SettingsOf<typeof databaseSettings>): Promise<OpenDatabase> {
   const embedded = settings.url === undefined ? await startEmbeddedPostgres(settings.folder) : null;
-  const dataSource = createDataSource(
-    settings.url ?? embedded?.url ?? '',
-    PERSISTENCE,
-    settings.poolSize,
-    settings.idleTransactionMs,
-  );
+  const dataSource = createDataSource(settings.url ?? embedded?.url ?? '', PERSISTENCE, settings.poolSize, settings);
   await connectAndMigrate(dataSource);
   log.info({ embedded: embedded !== null, adopted: embedded?.adopted ?? false }, 'database is ready');
   return {

@@ -36,5 +36,19 @@ export const databaseSettings = settingsGroup(
       .min(1000)
       .default(10_000)
       .describe('A process that is stopped within a transaction keeps its locks so long; then others go on.'),
+    statementMs: z.coerce
+      .number()
+      .int()
+      .min(500)
+      .default(30_000)
+      .describe(
+        'The server gives up a statement that takes longer; when not even that is heard within 2 s more, the connection is given up.',
+      ),
+    connectMs: z.coerce
+      .number()
+      .int()
+      .min(100)
+      .default(10_000)
+      .describe('So long one waits for a connection, be it a new one or one of the pool.'),
   }),
 );

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 
 const [folder, , , , jobFile, , output] = process.argv.slice(2);
 const job = JSON.parse(readFileSync(jobFile, 'utf8'));
+appendFileSync(join(folder, 'runs'), `${job.attempt}\n`);
 
 function beat(step, fraction) {
   const line = { at: new Date().toISOString(), step, fraction, message: step, remainingSeconds: null };

@@ -1,4 +1,4 @@
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const SCRIPT = join(import.meta.dirname, 'runner-program.mjs');
@@ -22,5 +22,11 @@ export class ScriptedRunner {
   /** What its next runs do: one of the behaviours in `runner-program.mjs`. */
   behave(behaviour: string): void {
     writeFileSync(join(this.folder, 'behaviour'), behaviour);
+  }
+
+  /** The attempt of every run so far, as the runs themselves noted it. */
+  get runs(): string[] {
+    const file = join(this.folder, 'runs');
+    return existsSync(file) ? readFileSync(file, 'utf8').trim().split('\n') : [];
   }
 }
