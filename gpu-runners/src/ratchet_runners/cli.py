@@ -32,6 +32,17 @@ def _parser() -> argparse.ArgumentParser:
     run.add_argument("job", type=Path, metavar="JOB.json")
     run.add_argument("--output", type=Path, required=True, metavar="DIR", help="made where it does not exist")
     run.set_defaults(command=_run)
+    remote = commands.add_parser("remote", help="run an attempt of a control plane elsewhere, over HTTP alone")
+    remote.add_argument("--api", required=True, metavar="URL", help="the control plane, e.g. https://ratchet:8080")
+    remote.add_argument("--attempt", required=True, metavar="NAME")
+    remote.add_argument("--token-file", type=Path, required=True, metavar="FILE", help="holds the attempt's token")
+    remote.add_argument("--work", type=Path, required=True, metavar="DIR", help="made where it does not exist")
+    remote.add_argument(
+        "--patience", type=float, default=900.0, metavar="SECONDS", help="with a control plane that is away"
+    )
+    remote.add_argument("--grace", type=float, default=20.0, metavar="SECONDS", help="after SIGTERM")
+    remote.add_argument("--ca-file", type=Path, metavar="FILE", help="certificates to trust for https")
+    remote.set_defaults(command=_remote)
     doctor = commands.add_parser("doctor", help="say what is installed and which recipes can run here")
     doctor.add_argument("--json", action="store_true")
     doctor.set_defaults(command=_doctor)
@@ -84,6 +95,22 @@ def _run(options: argparse.Namespace) -> int:
         watchdog.stop()
     print(json.dumps({"outcome": report.outcome, "reasons": report.reasons, "figures": report.figures}))
     return 0
+
+
+def _remote(options: argparse.Namespace) -> int:
+    from ratchet_runners.remote.run import RemoteOptions, run_remote
+
+    return run_remote(
+        RemoteOptions(
+            api=options.api,
+            attempt=options.attempt,
+            token_file=options.token_file,
+            work=options.work,
+            patience=options.patience,
+            grace=options.grace,
+            ca_file=options.ca_file,
+        )
+    )
 
 
 def _doctor(options: argparse.Namespace) -> int:

@@ -1,0 +1,1 @@
+"""One attempt far from the control plane: fetch, run, deliver, over HTTP alone. Standard library only."""
