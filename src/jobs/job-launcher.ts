@@ -1,9 +1,10 @@
 import { type Clock, RatchetError, type UnitOfWork } from '../kernel/index.js';
 import type { ArtifactStore, ModelStore } from '../models/index.js';
 import type { SampleStore, Snapshot } from '../telemetry/index.js';
+import { type Occupancy, obstacleToStart } from './domain/admission.js';
 import { jobDocument, REPLAY_ROWS } from './domain/job-document.js';
 import { runningFrom } from './domain/job-status.js';
-import type { Job, JobStatus } from './domain/job.js';
+import type { Job, JobStatus, JobWaiting } from './domain/job.js';
 import type { JobStore, Runner } from './ports.js';
 import type { JobsSettings } from './settings.js';
 
@@ -12,8 +13,8 @@ type Pending = Extract<JobStatus, { phase: 'Pending' }>;
 /** What came of trying to start a pending job. */
 export type Launch =
   | { readonly kind: 'started'; readonly job: Job }
-  /** All slots are taken, or there are too few samples yet. */
-  | { readonly kind: 'later' }
+  /** All slots or GPUs are taken, or there are too few samples yet. */
+  | { readonly kind: 'later'; readonly waiting: Pick<JobWaiting, 'kind' | 'message'>; readonly job: Job }
   | { readonly kind: 'impossible'; readonly reason: string };
 
 /**
@@ -31,22 +32,19 @@ export class JobLauncher {
       readonly unitOfWork: UnitOfWork;
       readonly clock: Clock;
     },
-    private readonly settings: Pick<JobsSettings, 'maxConcurrent' | 'sampleWaitSeconds'>,
+    private readonly settings: Pick<JobsSettings, 'maxConcurrent' | 'maxGpus' | 'sampleWaitSeconds'>,
   ) {}
 
   async launch(job: Job, pending: Pending): Promise<Launch> {
     const { jobs } = this.ports;
-    const running = (await jobs.listUnfinished()).filter(
-      (other) => other.status.phase === 'Running' && other.id !== job.id,
-    );
     // Freezing the data early would make them old by the time the job runs.
-    if (running.length >= this.settings.maxConcurrent) return { kind: 'later' };
+    const early = this.obstacle(job, await jobs.occupancy(job));
+    if (early !== null) return early;
     const frozen = await this.freeze(job, pending);
     if ('kind' in frozen) return frozen;
-    const admitted = await this.admit(frozen.job, pending, frozen.snapshot);
-    if (admitted === null) return { kind: 'later' };
-    await this.start(admitted);
-    return { kind: 'started', job: admitted };
+    const admission = await this.admit(frozen.job, pending, frozen.snapshot);
+    if (admission.kind === 'started') await this.start(admission.job);
+    return admission;
   }
 
   /** Starts the attempt of a running job; a no-op when it runs or has run. */
@@ -60,7 +58,18 @@ export class JobLauncher {
       champion: await artifacts.verifiedPath(job.spec.champion),
       train: await artifacts.verifiedPath(train.digest),
     };
-    await runner.launch(job.status.attempt, jobDocument(job, job.status.attempt, model.spec, train, paths));
+    const { gpus = 0, placement = null, wallSeconds, maxRssBytes, threads } = job.spec;
+    const needs = { model: job.model, gpus, placement, wallSeconds, maxRssBytes, threads };
+    await runner.launch(job.status.attempt, jobDocument(job, job.status.attempt, model.spec, train, paths), needs);
+  }
+
+  private obstacle(job: Job, taken: Occupancy): Launch | null {
+    const obstacle = obstacleToStart(job, taken, this.settings);
+    if (obstacle === null) return null;
+    const { kind, message } = obstacle;
+    return kind === 'never'
+      ? { kind: 'impossible', reason: message }
+      : { kind: 'later', waiting: { kind, message }, job };
   }
 
   private async freeze(
@@ -81,15 +90,18 @@ export class JobLauncher {
       const waited = (clock.now().getTime() - job.createdAt.getTime()) / 1000;
       return waited > this.settings.sampleWaitSeconds
         ? { kind: 'impossible', reason: error.message }
-        : { kind: 'later' };
+        : { kind: 'later', waiting: { kind: 'samples', message: error.message }, job };
     }
   }
 
-  private admit(job: Job, pending: Pending, snapshot: Snapshot): Promise<Job | null> {
+  private admit(job: Job, pending: Pending, snapshot: Snapshot): Promise<Launch> {
     const { jobs, unitOfWork, clock } = this.ports;
     return unitOfWork.run('jobs.admit', async () => {
-      if ((await jobs.countRunningExclusively()) >= this.settings.maxConcurrent) return null;
-      return jobs.save({ ...job, status: runningFrom(pending, snapshot, clock.now()) });
+      await jobs.lockAdmission();
+      const obstacle = this.obstacle(job, await jobs.occupancy(job));
+      if (obstacle !== null) return obstacle;
+      const status = runningFrom(pending, snapshot, clock.now());
+      return { kind: 'started', job: await jobs.save({ ...job, status }) };
     });
   }
 }

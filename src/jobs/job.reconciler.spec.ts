@@ -25,6 +25,7 @@ import {
   FakeTriggerStore,
   FakeVersionRegistration,
 } from './testing/fakes.js';
+import { jobsSettings } from './settings.js';
 import { digestOf, openTrigger, pendingJob, reportOf, runningJob, SNAPSHOT, T0 } from './testing/jobs.js';
 import { digitsModel } from './testing/model.js';
 
@@ -34,6 +35,7 @@ class NotEnough extends RatchetError {
 
 const ID = 'digits-t1-job';
 const SETTINGS = {
+  ...jobsSettings.schema.parse({}),
   ...{
     workFolder: '',
     python: '',

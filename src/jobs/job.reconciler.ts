@@ -2,8 +2,17 @@ import { type Clock, RatchetError, type ReconcileResult, type Reconciler } from 
 import { log } from '../platform/observability/index.js';
 import type { AttemptObservation } from './domain/attempt.js';
 import { advanceJob, type JobDecision, retryOrFail } from './domain/advance-job.js';
-import { cancelledFrom, failedFrom, pendingAgain, progressed, spentUntil, succeededFrom } from './domain/job-status.js';
-import type { Job, JobStatus } from './domain/job.js';
+import {
+  asSeen,
+  cancelledFrom,
+  failedFrom,
+  pendingAgain,
+  pendingBecause,
+  progressed,
+  spentUntil,
+  succeededFrom,
+} from './domain/job-status.js';
+import type { Job, JobStatus, JobWaiting } from './domain/job.js';
 import type { JobCollector } from './job-collector.js';
 import type { JobEndings } from './job-endings.js';
 import { JOB_KIND } from './job-intake.js';
@@ -39,9 +48,11 @@ export class JobReconciler implements Reconciler {
     const observation: AttemptObservation =
       status.phase === 'Running' ? await this.runner.observe(status.attempt) : { state: 'absent' };
     const now = this.clock.now();
-    const decision = advanceJob(job, observation, this.settings, now);
-    if (status.phase === 'Pending') return this.actOnPending(job, status, decision, now);
-    return this.actOnRunning(job, status, decision, now);
+    if (status.phase === 'Pending')
+      return this.actOnPending(job, status, advanceJob(job, observation, this.settings, now), now);
+    const seen = asSeen(status, observation, now);
+    const decision = advanceJob({ ...job, status: seen }, observation, this.settings, now);
+    return this.actOnRunning(job, seen, decision, now);
   }
 
   private async actOnPending(
@@ -58,6 +69,7 @@ export class JobReconciler implements Reconciler {
         return await this.end(job, status, { kind: 'fail', stop: false, reason: launch.reason, endedAt: now }, now);
       }
       if (launch.kind === 'started') log.info({ job: job.id, attempt: status.attempt.name }, 'job started');
+      if (launch.kind === 'later') await this.noteWait(launch.job, launch.waiting, now);
     } catch (error) {
       if (!isRefusal(error)) throw error;
       const current = await this.jobs.require(job.id);
@@ -70,9 +82,10 @@ export class JobReconciler implements Reconciler {
 
   private async actOnRunning(job: Job, running: Running, decision: JobDecision, now: Date): Promise<ReconcileResult> {
     switch (decision.kind) {
+      case 'await':
       case 'wait': {
-        const status = progressed(running, decision);
-        if (status !== null) await this.jobs.save({ ...job, status });
+        const news = decision.kind === 'wait' ? progressed(running, decision) : null;
+        if (news !== null || running !== job.status) await this.jobs.save({ ...job, status: news ?? running });
         return { requeueAfterMs: this.settings.observeMs };
       }
       case 'relaunch':
@@ -86,6 +99,13 @@ export class JobReconciler implements Reconciler {
       default:
         return { requeueAfterMs: this.settings.observeMs };
     }
+  }
+
+  /** Says in the job why it waits; only what is new is saved. */
+  private async noteWait(job: Job, { kind, message }: Pick<JobWaiting, 'kind' | 'message'>, now: Date): Promise<void> {
+    if (job.status.phase !== 'Pending') return;
+    const status = pendingBecause(job.status, kind, message, now);
+    if (status !== job.status) await this.jobs.save({ ...job, status });
   }
 
   private async relaunch(job: Job, running: Running, now: Date): Promise<ReconcileResult> {
@@ -122,7 +142,14 @@ export class JobReconciler implements Reconciler {
     }
     if (decision.kind === 'retry' && status.phase === 'Running') {
       await this.jobs.save({ ...job, status: pendingAgain(status, decision) });
-      this.tell(job, status, 'retried', decision.endedAt, 'Pending', decision.reason);
+      this.tell(
+        job,
+        status,
+        decision.disrupted === true ? 'disrupted' : 'retried',
+        decision.endedAt,
+        'Pending',
+        decision.reason,
+      );
       return { requeueAfterMs: Math.max(10, decision.notBefore.getTime() - now.getTime()) };
     }
     if (decision.kind === 'fail') {

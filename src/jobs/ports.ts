@@ -1,5 +1,7 @@
 import type { AttemptObservation } from './domain/attempt.js';
+import type { JobPlacement } from '../models/index.js';
 import type { Job, JobAttempt, JobProgress } from './domain/job.js';
+import type { Occupancy } from './domain/admission.js';
 import type { ReportedArtifact, RunnerReport } from './domain/report.js';
 
 export abstract class JobStore {
@@ -8,13 +10,26 @@ export abstract class JobStore {
   /** Newest first. */
   abstract list(model: string): Promise<Job[]>;
   abstract listUnfinished(): Promise<Job[]>;
+  /** What is taken, as `job` has to see it that wants to start. */
+  abstract occupancy(job: Job): Promise<Occupancy>;
   /**
-   * How many jobs are Running. Must be called inside a unit of work: until it ends nobody else gets an answer, so that
-   * the bound on concurrent jobs holds with several control planes too.
+   * Must be called inside a unit of work: until it ends nobody else gets past here, so that the bounds on concurrent jobs
+   * and GPUs hold with several control planes too.
    */
-  abstract countRunningExclusively(): Promise<number>;
+  abstract lockAdmission(): Promise<void>;
   /** Inserts (revision 0, idempotent by id) or saves with optimistic revision. @throws RevisionConflict */
   abstract save(job: Job): Promise<Job>;
+}
+
+/** What an attempt needs of the machine that it runs on. */
+export interface AttemptNeeds {
+  readonly model: string;
+  readonly gpus: number;
+  /** null = anywhere. */
+  readonly placement: JobPlacement | null;
+  readonly wallSeconds: number;
+  readonly maxRssBytes: number;
+  readonly threads: number;
 }
 
 /** Runs attempts somewhere. Names are deterministic, so launching twice is launching once. */
@@ -22,9 +37,10 @@ export abstract class Runner {
   /**
    * Starts the attempt with this job document; a no-op when an attempt of that name runs or has run.
    * `document` is the runner's job document without the output folder, which the runner decides.
-   * @throws RunnerUnavailable
+   * @throws RunnerUnavailable when the same call may succeed later
+   * @throws AttemptRefused when it never will
    */
-  abstract launch(attempt: JobAttempt, document: Readonly<Record<string, unknown>>): Promise<void>;
+  abstract launch(attempt: JobAttempt, document: Readonly<Record<string, unknown>>, needs: AttemptNeeds): Promise<void>;
   abstract observe(attempt: JobAttempt): Promise<AttemptObservation>;
   /** Reads `report.json`. @throws BrokenReport when it is missing, no JSON or not of the schema's shape */
   abstract report(attempt: JobAttempt): Promise<RunnerReport>;

@@ -8,7 +8,15 @@ import { cancelledFrom, failedFrom, pendingAgain, progressed, runningFrom, succe
 import { type Job, JOB_TRANSITIONS, type JobStatus } from './job.js';
 import { reportOf } from '../testing/jobs.js';
 
-const BOUNDS: JobBounds = { silenceSeconds: 30, backoffSeconds: 2, maxBackoffSeconds: 60, maxOutputBytes: 1_000_000 };
+const BOUNDS: JobBounds = {
+  silenceSeconds: 30,
+  backoffSeconds: 2,
+  maxBackoffSeconds: 60,
+  maxOutputBytes: 1_000_000,
+  waitSeconds: 1000,
+  startSeconds: 300,
+  maxDisruptions: 3,
+};
 const at = (seconds: number) => new Date(T0.getTime() + seconds * 1000);
 const running = (over: Partial<Extract<AttemptObservation, { state: 'running' }>> = {}): AttemptObservation => ({
   state: 'running',

@@ -5,7 +5,8 @@ import { attemptOf, type Job, jobOf } from './job.js';
 /** The job that an open trigger leads to; the same for the same trigger and model document. */
 export function createJob(trigger: Trigger, model: Model, now: Date): Job {
   const id = jobOf(trigger.id);
-  const { wallSeconds, maxRssBytes, threads, maxAttempts } = model.spec.jobs;
+  const { wallSeconds, maxRssBytes, threads, maxAttempts, placement } = model.spec.jobs;
+  const gpus = trigger.spec.remedy.gpus ?? model.spec.jobs.gpus ?? 0;
   return {
     id,
     model: trigger.model,
@@ -19,7 +20,8 @@ export function createJob(trigger: Trigger, model: Model, now: Date): Job {
       wallSeconds,
       maxRssBytes,
       threads,
-      ...(trigger.spec.remedy.gpus !== undefined && { gpus: trigger.spec.remedy.gpus }),
+      ...(gpus > 0 && { gpus }),
+      ...(placement !== undefined && { placement }),
       maxAttempts,
       cancel: null,
     },

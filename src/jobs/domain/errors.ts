@@ -8,12 +8,20 @@ export class BrokenReport extends RatchetError {
   }
 }
 
-/** Thrown when an attempt cannot be started on this machine, e.g. because there is no Python where the setting says. */
+/** Thrown when an attempt cannot be started now, e.g. because there is no Python where the setting says. */
 export class RunnerUnavailable extends RatchetError {
   readonly code = 'unavailable';
   override readonly retryable = true;
   constructor(attempt: string, reason: string, options?: { cause?: unknown }) {
     super(`Attempt "${attempt}" cannot be started: ${reason}`, { attempt, reason }, options);
+  }
+}
+
+/** Thrown when an attempt can never be started as it is wanted, e.g. because something else has its name. */
+export class AttemptRefused extends RatchetError {
+  readonly code = 'unprocessable';
+  constructor(attempt: string, reason: string, options?: { cause?: unknown }) {
+    super(`Attempt "${attempt}" is refused: ${reason}`, { attempt, reason }, options);
   }
 }
 

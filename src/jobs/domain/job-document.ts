@@ -1,6 +1,7 @@
 import type { ModelSpec } from '../../models/index.js';
 import type { SnapshotFile } from '../../telemetry/index.js';
 import type { Job, JobAttempt } from './job.js';
+import { withSmallerBatches } from './smaller-batches.js';
 
 /** Where the files of a job's document lie on the runner's side. */
 export interface JobPaths {
@@ -17,7 +18,8 @@ export function jobDocument(
   train: SnapshotFile,
   paths: JobPaths,
 ): Readonly<Record<string, unknown>> {
-  const { spec } = job;
+  const { spec, status } = job;
+  const smaller = 'smaller' in status && status.smaller;
   const { task, input, output } = model;
   return {
     schema: 'ratchet.dev/job/v1',
@@ -25,7 +27,7 @@ export function jobDocument(
     attempt: attempt.name,
     model: { name: job.model, task, input, output },
     recipe: spec.recipe,
-    parameters: spec.parameters,
+    parameters: smaller ? withSmallerBatches(spec.recipe, spec.parameters) : spec.parameters,
     artifacts: {
       reference: { path: paths.reference, digest: spec.reference },
       champion: { path: paths.champion, digest: spec.champion },

@@ -1,7 +1,8 @@
 import type { Digest } from '../../kernel/index.js';
 import type { Snapshot } from '../../telemetry/index.js';
 import type { JobDecision } from './advance-job.js';
-import type { Job, JobProgress, JobStatus } from './job.js';
+import type { AttemptObservation } from './attempt.js';
+import type { Job, JobMishaps, JobProgress, JobStatus, JobWaiting } from './job.js';
 import type { RunnerReport } from './report.js';
 
 type Pending = Extract<JobStatus, { phase: 'Pending' }>;
@@ -28,12 +29,47 @@ export function runningFrom(pending: Pending, snapshot: Snapshot, now: Date): Ru
     progress: NOTHING_YET,
     runnerSeconds: pending.runnerSeconds,
     failures: pending.failures,
+    ...mishapsOf(pending),
   };
+}
+
+/** Running as its runner sees it: whether it waits, and since when it runs. The same object when nothing is new. */
+export function asSeen(running: Running, observation: AttemptObservation, now: Date): Running {
+  const { waiting: before, ...rest } = running;
+  if (observation.state === 'waiting') {
+    const waiting = sameWait(before, observation.waiting);
+    return waiting === before ? running : { ...rest, waiting };
+  }
+  if (observation.state === 'absent') return running;
+  const { startedAt } = observation;
+  if (before === undefined && (startedAt === undefined || startedAt <= running.startedAt)) return running;
+  // What began while nobody looked began at the latest now.
+  return { ...rest, startedAt: clampTo(startedAt ?? (before === undefined ? running.startedAt : now), now) };
+}
+
+/** Pending with the reason why it was not launched; the same object when that is known already. */
+export function pendingBecause(pending: Pending, kind: JobWaiting['kind'], message: string, now: Date): Pending {
+  const waiting = sameWait(pending.waiting, { kind, message, since: now });
+  return waiting === pending.waiting ? pending : { ...pending, waiting };
+}
+
+/** A wait of the same kind goes on since it began, whatever is said about it. */
+function sameWait(before: JobWaiting | undefined, waiting: JobWaiting): JobWaiting {
+  if (before?.kind !== waiting.kind) return waiting;
+  return before.message === waiting.message ? before : { ...waiting, since: before.since };
+}
+
+function mishapsOf({ disruptions, smaller }: JobMishaps): JobMishaps {
+  return { ...(disruptions !== undefined && { disruptions }), ...(smaller !== undefined && { smaller }) };
+}
+
+function clampTo(date: Date, latest: Date): Date {
+  return date > latest ? latest : date;
 }
 
 /** The attempt's run is over at `endedAt`: seconds of it and of all before. */
 export function spentUntil(status: Pending | Running, endedAt: Date): number {
-  if (status.phase === 'Pending') return status.runnerSeconds;
+  if (status.phase === 'Pending' || status.waiting !== undefined) return status.runnerSeconds;
   return status.runnerSeconds + Math.max(0, endedAt.getTime() - status.startedAt.getTime()) / 1000;
 }
 
@@ -46,6 +82,11 @@ export function pendingAgain(running: Running, retry: Retry): Pending {
     snapshot: running.snapshot,
     runnerSeconds: spentUntil(running, retry.endedAt),
     failures: [...running.failures, retry.reason],
+    ...mishapsOf({
+      ...running,
+      ...(retry.disrupted === true && { disruptions: (running.disruptions ?? 0) + 1 }),
+      ...(retry.smaller === true && { smaller: true }),
+    }),
   };
 }
 

@@ -1,4 +1,5 @@
 import { type Aggregate, type Digest, factType, type Transitions } from '../../kernel/index.js';
+import type { JobPlacement } from '../../models/index.js';
 import type { Snapshot } from '../../telemetry/index.js';
 import type { RecipeName } from '../../triggers/index.js';
 import type { RunnerReport } from './report.js';
@@ -15,6 +16,8 @@ export interface JobSpec {
   readonly threads: number;
   /** GPUs that an attempt has for itself; absent = 0. Their time is charged to the GPU budget. */
   readonly gpus?: number;
+  /** Where attempts may run; absent = anywhere. */
+  readonly placement?: JobPlacement;
   readonly maxAttempts: number;
   /** Set once somebody wants it to end; it wins over everything else. */
   readonly cancel: CancelRequest | null;
@@ -34,6 +37,26 @@ export interface JobProgress {
   readonly message: string;
 }
 
+/** Why a job that is wanted does not run yet; for people, with the time since which it is so. */
+export interface JobWaiting {
+  /**
+   * Before the launch: `slot` (as many jobs run as may), `gpu` (as many GPUs are taken as may be), `samples` (too few yet).
+   * On the runner: `quota` (a queue has not admitted it), `capacity` (no machine has room), `image` (what it runs cannot be
+   * fetched or started), `starting`.
+   */
+  readonly kind: 'slot' | 'gpu' | 'samples' | 'quota' | 'capacity' | 'image' | 'starting';
+  readonly message: string;
+  readonly since: Date;
+}
+
+/** What attempts went through that counts neither as success nor as their own failure. */
+export interface JobMishaps {
+  /** Attempts that were preempted, evicted or drained away: they do not count against `maxAttempts`. Absent = 0. */
+  readonly disruptions?: number;
+  /** An attempt ran out of memory: from then on batches are half as large. Absent = false. */
+  readonly smaller?: boolean;
+}
+
 export interface JobAttempt {
   /** 1, 2, … */
   readonly number: number;
@@ -42,8 +65,10 @@ export interface JobAttempt {
 }
 
 export type JobStatus =
-  | {
+  | (JobMishaps & {
       readonly phase: 'Pending';
+      /** Why it was not launched when it could have been; absent = it was not tried yet. */
+      readonly waiting?: JobWaiting;
       readonly attempt: JobAttempt;
       /** Not launched before this time: back-off after a failed attempt. */
       readonly notBefore: Date;
@@ -52,17 +77,20 @@ export type JobStatus =
       /** Seconds that the attempts before this one ran. */
       readonly runnerSeconds: number;
       readonly failures: readonly string[];
-    }
-  | {
+    })
+  | (JobMishaps & {
       readonly phase: 'Running';
+      /** Why the runner, which has it, does not run it yet; absent = it runs, or nobody has looked. */
+      readonly waiting?: JobWaiting;
       readonly attempt: JobAttempt;
       readonly snapshot: Snapshot;
+      /** When the attempt was launched, then when it began to run. */
       readonly startedAt: Date;
       readonly heartbeatAt: Date;
       readonly progress: JobProgress;
       readonly runnerSeconds: number;
       readonly failures: readonly string[];
-    }
+    })
   | {
       readonly phase: 'Succeeded';
       readonly attempt: JobAttempt;

@@ -15,10 +15,11 @@ import {
   TriggerOutcomes,
   TriggerStore,
 } from '../../triggers/index.js';
+import type { Occupancy } from '../domain/admission.js';
 import type { AttemptObservation } from '../domain/attempt.js';
 import type { Job, JobAttempt } from '../domain/job.js';
 import type { ReportedArtifact, RunnerReport } from '../domain/report.js';
-import { JobStore, Runner } from '../ports.js';
+import { type AttemptNeeds, JobStore, Runner } from '../ports.js';
 import { reportOf, SNAPSHOT, T0 } from './jobs.js';
 
 /** Jobs in memory, with revisions like the real store. */
@@ -43,8 +44,20 @@ export class FakeJobStore extends JobStore {
   async listUnfinished() {
     return [...this.jobs.values()].filter((job) => job.status.phase === 'Pending' || job.status.phase === 'Running');
   }
-  async countRunningExclusively() {
-    return [...this.jobs.values()].filter((job) => job.status.phase === 'Running').length;
+  async occupancy(job: Job): Promise<Occupancy> {
+    const others = [...this.jobs.values()].filter((other) => other.id !== job.id);
+    const gpus = (jobs: readonly Job[]) => jobs.reduce((sum, other) => sum + (other.spec.gpus ?? 0), 0);
+    const running = others.filter((other) => other.status.phase === 'Running');
+    const older = others.filter(
+      ({ id, status, createdAt }) =>
+        status.phase === 'Pending' &&
+        status.waiting?.kind === 'gpu' &&
+        (createdAt < job.createdAt || (createdAt.getTime() === job.createdAt.getTime() && id < job.id)),
+    );
+    return { jobs: running.length, gpus: gpus(running), gpusPromised: gpus(older) };
+  }
+  async lockAdmission() {
+    return;
   }
   async save(job: Job) {
     const stored = this.jobs.get(job.id);
@@ -58,7 +71,7 @@ export class FakeJobStore extends JobStore {
 
 /** A runner whose attempts do what the test says. */
 export class FakeRunner extends Runner {
-  readonly launched: { attempt: JobAttempt; document: Readonly<Record<string, unknown>> }[] = [];
+  readonly launched: { attempt: JobAttempt; document: Readonly<Record<string, unknown>>; needs: AttemptNeeds }[] = [];
   readonly stopped: string[] = [];
   readonly running = new Set<string>();
   readonly leftBehind = new Map<string, Date>();
@@ -66,11 +79,11 @@ export class FakeRunner extends Runner {
   result: RunnerReport | Error = reportOf();
   launchError: Error | null = null;
 
-  async launch(attempt: JobAttempt, document: Readonly<Record<string, unknown>>) {
+  async launch(attempt: JobAttempt, document: Readonly<Record<string, unknown>>, needs: AttemptNeeds) {
     if (this.launchError !== null) throw this.launchError;
     if (this.running.has(attempt.name)) return;
     this.running.add(attempt.name);
-    this.launched.push({ attempt, document });
+    this.launched.push({ attempt, document, needs });
     this.observation = { state: 'running', heartbeatAt: T0, progress: null, outputBytes: 0 };
   }
   async observe() {

@@ -10,6 +10,7 @@ import {
 } from './errors.js';
 
 const LONGEST = 500;
+const PATCH_DOES_NOT_FIT = /^the server rejected our request due to an error in our request$/;
 
 /** The body of a failed request, as the API server writes it (`kind: Status`). */
 interface StatusBody {
@@ -34,9 +35,9 @@ export function failureOf(what: string, code: number, body: string | object): Ra
     case 410:
       return new VersionGone(what);
     case 422:
-      // A JSON patch whose `test` does not hold comes back like an object that is not valid; only the words differ.
-      return /testing (value|path)|test operation|testing .* failed/i.test(reason)
-        ? new ObjectChanged(what, reason)
+      // A JSON patch that does not fit the stored object comes back like one that is not valid, but without details.
+      return status.details?.causes === undefined && PATCH_DOES_NOT_FIT.test(status.message ?? '')
+        ? new ObjectChanged(what, 'the patch does not fit it')
         : new ObjectRefused(what, reason);
     case 408:
     case 429:

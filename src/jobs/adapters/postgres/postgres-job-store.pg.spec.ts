@@ -39,11 +39,12 @@ describe('PostgresJobStore', () => {
   });
 
   it('lets only one at a time count and admit', async () => {
-    await expect(store.countRunningExclusively()).rejects.toThrow('unit of work');
+    await expect(store.lockAdmission()).rejects.toThrow('unit of work');
     const admit = (id: string) =>
       test.db.run('test.work', async () => {
-        if ((await store.countRunningExclusively()) >= 1) return false;
+        await store.lockAdmission();
         const job = await store.save(pendingJob({}, id));
+        if ((await store.occupancy(job)).jobs >= 1) return false;
         await store.save({ ...job, status: runningJob().status });
         return true;
       });

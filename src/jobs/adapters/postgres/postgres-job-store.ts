@@ -1,10 +1,20 @@
 import { Injectable } from '@nestjs/common';
 import { AggregateTable, Database } from '../../../platform/postgres/index.js';
+import type { Occupancy } from '../../domain/admission.js';
 import type { Job } from '../../domain/job.js';
 import { JobStore } from '../../ports.js';
 
 /** Any constant will do, as long as nobody else locks it. */
 const ADMISSION_LOCK = 7_210_600;
+
+const OCCUPANCY = `
+  SELECT count(*) FILTER (WHERE phase = 'Running')::int AS jobs,
+         coalesce(sum(coalesce((spec->>'gpus')::int, 0)) FILTER (WHERE phase = 'Running'), 0)::int AS gpus,
+         coalesce(sum(coalesce((spec->>'gpus')::int, 0)) FILTER (
+           WHERE phase = 'Pending' AND status->'waiting'->>'kind' = 'gpu' AND (created_at, id) < ($2, $1)
+         ), 0)::int AS "gpusPromised"
+    FROM jobs.job
+   WHERE phase IN ('Pending', 'Running') AND id <> $1`;
 
 const MOST_UNFINISHED = 10_000;
 
@@ -33,13 +43,14 @@ export class PostgresJobStore extends JobStore {
     return this.table.list({ phases: ['Pending', 'Running'], limit: MOST_UNFINISHED });
   }
 
-  override async countRunningExclusively(): Promise<number> {
+  override async occupancy(job: Job): Promise<Occupancy> {
+    const rows = await this.db.query<Occupancy>(OCCUPANCY, [job.id, job.createdAt]);
+    return rows[0] ?? { jobs: 0, gpus: 0, gpusPromised: 0 };
+  }
+
+  override async lockAdmission(): Promise<void> {
     if (!this.db.inTransaction) throw new Error('The admission lock ends with its unit of work, and there is none.');
     await this.db.query('SELECT pg_advisory_xact_lock($1)', [ADMISSION_LOCK]);
-    const rows = await this.db.query<{ running: number }>(
-      `SELECT count(*)::int AS running FROM jobs.job WHERE phase = 'Running'`,
-    );
-    return rows[0]?.running ?? 0;
   }
 
   override save(job: Job): Promise<Job> {
