@@ -11,14 +11,17 @@ import {
 } from '../kernel/testing/index.js';
 import { FakeChampionHistory, FakeChangeLock } from '../models/testing/index.js';
 import { setLogLevel } from '../platform/observability/index.js';
+import { advanceRollout } from './domain/advance-rollout.js';
 import { RolloutFailed, RolloutReady } from './domain/rollout.js';
 import { RolloutControl } from './rollout-control.js';
 import { RolloutReconciler } from './rollout.reconciler.js';
 import {
   aRollout,
   CHAMPION,
+  FakeDecisionLog,
   FakeGateMeter,
   FakeRolloutRequests,
+  FakeRolloutSights,
   FakeRolloutStore,
   FakeTrafficRouter,
   OTHER,
@@ -36,22 +39,116 @@ describe('RolloutReconciler', () => {
   });
 
   it('goes through every step to Ready and says so once', async () => {
-    await world.passes(12);
+    await world.passes(14);
     expect((await world.status()).phase).toBe('Ready');
     expect(world.facts.of(RolloutReady)).toEqual([{ rollout: ID, model: 'digits' }]);
     expect(world.router.weight).toBe(50);
     expect(await world.lock.holder('digits')).toBe('digits-t1-c1');
   });
 
-  it('renews the lease on every pass, also while it waits for its promotion', async () => {
-    await world.passes(12);
-    const before = world.router.confirmBy?.getTime() ?? 0;
+  it('renews the lease before a third of it is over, also while it waits for its promotion', async () => {
+    for (let i = 0; i < 60; i += 1) {
+      await world.passes(1);
+      const left = (world.router.confirmBy?.getTime() ?? 0) - world.clock.now().getTime();
+      if (world.router.weight > 0) expect(left).toBeGreaterThanOrEqual(6_000);
+    }
+    expect((await world.status()).phase).toBe('Ready');
+    expect(world.router.calls.filter((call) => call === 'set 50').length).toBeLessThan(20);
+  });
+
+  it('sets a weight only after its step is on record', async () => {
+    world.router.setWeight = async () => {
+      const status = await world.status();
+      expect(status).toMatchObject({ phase: 'Progressing', step: 0 });
+      throw new Error('enough');
+    };
+    await world.passes(1);
+    expect(await world.status()).toMatchObject({ phase: 'Progressing', step: 0 });
+    await world.passes(1);
+    expect((await world.sights.find(ID))?.routerError).toBe('enough');
+  });
+
+  it('goes on when the router fails for a while, and goes back uncharged when it never works', async () => {
+    world.router.failing = 5;
+    await world.passes(25);
+    expect((await world.status()).phase).toBe('Ready');
+    world = await newWorld();
+    world.router.failing = 1_000;
+    await world.passes(25);
+    expect(await world.status()).toMatchObject({ phase: 'RolledBack', cause: 'blind', charged: false });
+  });
+
+  it('gives back until the data plane was seen to follow, although the router fails, and says so meanwhile', async () => {
+    await world.passes(4);
+    world.meter.verdict = 'FAIL';
+    world.router.failing = 4;
+    await world.passes(1);
+    expect(await world.status()).toMatchObject({ phase: 'RolledBack', givenBackAt: null });
+    expect(world.facts.of(RolloutFailed)).toHaveLength(1);
+    const pauses: unknown[] = [];
+    for (let i = 0; i < 3; i += 1) pauses.push(await world.passes(1));
+    expect(pauses).toEqual([500, 1_000, 2_000].map((requeueAfterMs) => ({ requeueAfterMs })));
+    expect(await world.sights.find(ID)).toMatchObject({
+      closingAttempts: 3,
+      routerError: expect.stringMatching('API'),
+    });
+    world.router.sees = false;
+    await world.passes(1);
+    expect(await world.status()).toMatchObject({ givenBackAt: null });
+    world.router.sees = true;
+    expect(await world.passes(1)).toEqual({});
+    expect(await world.status()).toMatchObject({ givenBackAt: world.clock.now(), traffic: { set: 0, actual: 0 } });
+  });
+
+  it('does not go on silently after the traffic was taken back by itself', async () => {
+    await world.passes(4);
+    world.router.lapsed = true;
+    world.router.weight = 0;
+    await world.passes(1);
+    expect(await world.status()).toMatchObject({ phase: 'RolledBack', cause: 'confirm-timeout', charged: false });
+    expect(world.outcomes.resolved).toMatchObject([{ outcome: 'failed' }]);
+  });
+
+  it('waits while another rollout has the same traffic, and begins once that has given it back', async () => {
+    const other = {
+      ...aRollout({ phase: 'Aborted', at: new Date(0), by: 'ann', reason: '', givenBackAt: null }),
+      id: 'other',
+    };
+    const held = await world.rollouts.save(other);
     await world.passes(3);
-    expect(world.router.confirmBy?.getTime()).toBe(before + 3_000);
+    expect(await world.status()).toEqual({ phase: 'Pending', blockedBy: 'other' });
+    expect(world.router.calls).toEqual([]);
+    await world.rollouts.save({ ...held, status: { ...held.status, givenBackAt: new Date(0) } as typeof held.status });
+    await world.passes(1);
+    expect((await world.status()).phase).toBe('Progressing');
+  });
+
+  it('settles the traffic after the promotion, as long as that takes', async () => {
+    await world.passes(14);
+    await world.control.markPromoted(ID);
+    world.router.settles = false;
+    await world.passes(3);
+    expect(await world.status()).toMatchObject({ phase: 'Promoted', settledAt: null });
+    world.router.settles = true;
+    expect(await world.passes(1)).toEqual({});
+    expect(await world.status()).toMatchObject({ phase: 'Promoted', settledAt: world.clock.now() });
+  });
+
+  it('raises its revision only for what matters, and puts every such decision on record', async () => {
+    await world.passes(14);
+    const { revision } = await world.rollouts.require(ID);
+    await world.passes(20);
+    expect((await world.rollouts.require(ID)).revision).toBeLessThanOrEqual(revision + 1);
+    const records = await world.decisions.list(ID, 0, 100);
+    expect(records.map(({ decision }) => decision.status.phase)).toEqual(
+      expect.arrayContaining(['Progressing', 'Ready']),
+    );
+    for (const { before, observation, decision } of records)
+      expect(advanceRollout(aRollout(before), observation!)).toEqual(decision);
   });
 
   it('gives traffic back before it saves, tells it, releases the lock and refuses the trigger on FAIL', async () => {
-    await world.passes(2);
+    await world.passes(4);
     world.meter.verdict = 'FAIL';
     world.rollouts.failNextSave = true;
     await expect(world.passes(1)).rejects.toThrow('died');
@@ -99,7 +196,7 @@ describe('RolloutReconciler', () => {
   it('keeps the abort whatever is asked afterwards', async () => {
     await world.passes(2);
     await world.control.ask(ID, 'abort', ANN, 'enough');
-    await world.control.ask(ID, 'pause', ANN, 'or rather a moment');
+    await expect(world.control.ask(ID, 'pause', ANN, 'or rather a moment')).rejects.toThrow('about to be aborted');
     await world.passes(1);
     expect((await world.status()).phase).toBe('Aborted');
   });
@@ -145,17 +242,18 @@ async function newWorld() {
   const [lock, outcomes, audit, champions] = [
     ...[new FakeChangeLock(), new FakeTriggerOutcomes(), new RecordingAuditLog(), new FakeChampionHistory()],
   ] as [FakeChangeLock, FakeTriggerOutcomes, RecordingAuditLog, FakeChampionHistory];
+  const [sights, decisions] = [new FakeRolloutSights(), new FakeDecisionLog()];
   const meter = new FakeGateMeter(() => clock.now());
   const candidates = new FakeCandidateStore(pendingCandidate());
   await champions.begin({ ...CHAMPION_PERIOD, promotion: null });
   await lock.acquire('digits', 'digits-t1-c1');
   await rollouts.save(aRollout());
   const ports = { candidates, champions, lock, outcomes, facts, unitOfWork, clock };
-  const reconciler = new RolloutReconciler(rollouts, requests, router, meter, ports);
+  const reconciler = new RolloutReconciler({ rollouts, requests, sights, decisions }, router, meter, ports);
   const queue = new RecordingWorkQueue();
-  const control = new RolloutControl({ rollouts, requests, queue, audit, unitOfWork, clock });
+  const control = new RolloutControl({ rollouts, requests, sights, decisions, queue, audit, unitOfWork, clock });
   return {
-    ...{ clock, facts, rollouts, router, lock, outcomes, audit, champions, meter, control },
+    ...{ clock, facts, rollouts, router, lock, outcomes, audit, champions, meter, control, sights, decisions },
     /** So many passes, one a second. */
     passes: async (count: number) => {
       let result = {};

@@ -8,31 +8,48 @@ import {
   withStatus,
 } from '../kernel/index.js';
 import type { ChampionHistory, ChangeLock } from '../models/index.js';
-import { log } from '../platform/observability/index.js';
 import type { TriggerOutcomes } from '../triggers/index.js';
 import { achievementOf, type CandidateStore } from '../candidates/index.js';
-import {
-  advanceRollout,
-  gatesToRead,
-  type RolloutDecision,
-  type RolloutObservation,
-} from './domain/advance-rollout.js';
-import { type Rollout, RolloutFailed, RolloutReady, type RolloutStatus } from './domain/rollout.js';
-import { actualWeightRatio, gateVerdictsTotal, setWeightRatio, transitionsTotal } from './metrics.js';
-import type { GateMeter, RolloutRequests, RolloutStore, TrafficOrder, TrafficRouter } from './ports.js';
+import { advanceRollout, DECISION_VERSION, type RolloutDecision } from './domain/advance-rollout.js';
+import { closingBackOffMs } from './domain/close-rollout.js';
+import { gatesToRead } from './domain/gates.js';
+import { isMaterial } from './domain/material.js';
+import { recordable, type RolloutObservation } from './domain/observation.js';
+import { isEnded, isSettled, type Rollout, RolloutFailed, RolloutReady, type StatusOf } from './domain/rollout.js';
+import { policyDigest } from './policy-digest.js';
+import type {
+  DecisionLog,
+  GateMeter,
+  RolloutRequests,
+  RolloutSight,
+  RolloutSights,
+  RolloutStore,
+  TrafficRouter,
+} from './ports.js';
+import { tellClosing, tellPass } from './rollout-telling.js';
 import { ROLLOUT_KIND } from './rollout-intake.js';
+import { TrafficDesk } from './traffic-desk.js';
+import { orderOf } from './traffic-order.js';
 
-const PASS_MS = 500;
+const SHORTEST_PASS_MS = 500;
+const LONGEST_PASS_MS = 5_000;
+/** Passes in the shortest of a policy's times. */
+const PASSES = 20;
 
-type Ended = Extract<RolloutStatus, { phase: 'RolledBack' | 'Aborted' }>;
+type Ended = StatusOf<'RolledBack' | 'Aborted'>;
 
-/** Takes one rollout from its first step to its end: find, observe, decide, act, save. */
+/** Takes one rollout from its first step to its end, and its traffic to rest: find, observe, decide, act, save. */
 export class RolloutReconciler implements Reconciler {
   readonly kind = ROLLOUT_KIND;
+  private readonly desk: TrafficDesk;
 
   constructor(
-    private readonly rollouts: RolloutStore,
-    private readonly requests: RolloutRequests,
+    private readonly stores: {
+      readonly rollouts: RolloutStore;
+      readonly requests: RolloutRequests;
+      readonly sights: RolloutSights;
+      readonly decisions: DecisionLog;
+    },
     private readonly router: TrafficRouter,
     private readonly meter: GateMeter,
     private readonly ports: {
@@ -44,71 +61,68 @@ export class RolloutReconciler implements Reconciler {
       readonly unitOfWork: UnitOfWork;
       readonly clock: Clock;
     },
-  ) {}
+  ) {
+    this.desk = new TrafficDesk({ ...stores, router, ...ports });
+  }
 
   async reconcile(key: string): Promise<ReconcileResult> {
-    const rollout = await this.rollouts.find(key);
-    if (rollout === null || ['Promoted', 'RolledBack', 'Aborted'].includes(rollout.status.phase)) return {};
-    const seen = await this.observe(rollout);
+    const { rollouts, sights } = this.stores;
+    const rollout = await rollouts.find(key);
+    if (rollout === null || isSettled(rollout.status)) return {};
+    if (isEnded(rollout.status)) return this.close(rollout, rollout.status);
+    const before = await sights.find(key);
+    const seen = recordable(await this.observe(rollout));
     const decision = advanceRollout(rollout, seen);
-    await this.act(rollout, decision, seen);
-    const saved = await this.save(rollout, decision);
-    this.tell(rollout, saved, decision, seen);
-    return ['Promoted', 'RolledBack', 'Aborted'].includes(saved.status.phase) ? {} : { requeueAfterMs: PASS_MS };
+    const stated = await this.desk.state(rollout, decision, seen, before);
+    const saved = await this.save(rollout, decision, seen);
+    await sights.put(key, {
+      ...{ at: seen.now, readings: seen.readings, confirmBy: stated.confirmBy, routerError: stated.error },
+      ...{ actualReason: seen.actualReason ?? null, closingAttempts: 0 },
+    });
+    tellPass(rollout, saved, seen, stated.confirmBy);
+    return isSettled(saved.status) ? {} : { requeueAfterMs: this.pauseBefore(saved, decision) };
   }
 
   private async observe(rollout: Rollout): Promise<RolloutObservation> {
+    const { rollouts, requests } = this.stores;
     const { champion, candidateVersion } = rollout.spec;
     const reads = gatesToRead(rollout);
     const versions = { champion, candidate: candidateVersion };
-    const [current, request, sight, readings] = await Promise.all([
+    const [current, request, sight, readings, blockedBy] = await Promise.all([
       this.ports.champions.current(rollout.model),
-      this.requests.find(rollout.id),
+      requests.find(rollout.id),
       this.router.observe(orderOf(rollout)),
       reads === null
         ? []
         : Promise.all(reads.gates.map((gate) => this.meter.read(rollout.model, gate, versions, reads.notBefore))),
+      rollout.status.phase === 'Pending' ? rollouts.blocking(rollout) : null,
     ]);
     return {
       now: this.ports.clock.now(),
       championNow: current?.champion ?? null,
-      request,
-      actualWeight: sight.weight,
-      readings,
+      ...{ request, readings, blockedBy },
+      ...{ actualWeight: sight.weight, actualReason: sight.reason, lapsed: sight.lapsed },
     };
   }
 
-  /**
-   * Traffic first, so that a crash before the save leaves a state that the next pass states again. Under the rollout's
-   * lock, so that a pass that was overtaken by a promotion does not take the traffic from the new champion.
-   */
-  private async act(rollout: Rollout, decision: RolloutDecision, seen: RolloutObservation): Promise<void> {
-    await this.ports.unitOfWork.run('rollouts.route', async () => {
-      await this.requests.lock(rollout.id);
-      const now = await this.rollouts.require(rollout.id);
-      if (now.revision !== rollout.revision) throw new RevisionConflict('rollout', rollout.id);
-      await this.route(rollout, decision, seen);
-    });
-  }
-
-  private async route(rollout: Rollout, { weight }: RolloutDecision, seen: RolloutObservation): Promise<void> {
-    const { champion, policy } = rollout.spec;
-    if (weight === null) {
-      await this.router.giveBack(orderOf(rollout), asDigest(seen.championNow) ?? champion);
-      return;
-    }
-    const confirmBy = new Date(seen.now.getTime() + policy.confirmSeconds * 1000);
-    await this.router.setWeight(orderOf(rollout), weight, confirmBy);
-  }
-
-  private async save(rollout: Rollout, { status }: RolloutDecision): Promise<Rollout> {
-    if (JSON.stringify(status) === JSON.stringify(rollout.status)) return rollout;
+  private async save(rollout: Rollout, decision: RolloutDecision, observation: RolloutObservation): Promise<Rollout> {
+    const { status, answered } = decision;
+    if (!isMaterial(rollout.status, status) && answered === null) return rollout;
+    const { rollouts, requests, decisions } = this.stores;
     const { facts, unitOfWork } = this.ports;
     return unitOfWork.run('rollouts.save', async () => {
-      const saved = await this.rollouts.save(withStatus(rollout, status));
-      if (status.phase === 'Paused') await this.requests.clear(rollout.id, 'pause');
-      if (rollout.status.phase === 'Paused') await this.requests.clear(rollout.id, 'resume');
-      if (status.phase === 'Ready') await facts.publish(RolloutReady, { rollout: rollout.id, model: rollout.model });
+      // Looked at once more where nobody else can claim the same traffic at the same time.
+      const leavesPending = rollout.status.phase === 'Pending' && status.phase !== 'Pending' && !isEnded(status);
+      if (leavesPending && (await rollouts.blocking(rollout)) !== null)
+        throw new RevisionConflict('rollout', rollout.id);
+      const saved = await rollouts.save(withStatus(rollout, status));
+      await decisions.append({
+        ...{ rollout: rollout.id, seq: saved.revision, at: observation.now, before: rollout.status },
+        ...{ observation, decision, policy: policyDigest(rollout.spec.policy), functions: DECISION_VERSION },
+      });
+      if (answered !== null && answered.verb !== 'abort') await requests.clear(rollout.id, answered.verb);
+      if (status.phase === 'Ready' && rollout.status.phase !== 'Ready')
+        await facts.publish(RolloutReady, { rollout: rollout.id, model: rollout.model });
       if (status.phase === 'RolledBack' || status.phase === 'Aborted') await this.end(saved, status);
       return saved;
     });
@@ -126,28 +140,44 @@ export class RolloutReconciler implements Reconciler {
     await facts.publish(RolloutFailed, { rollout: rollout.id, candidate, model: rollout.model, outcome, reason });
   }
 
-  private tell(before: Rollout, saved: Rollout, { weight }: RolloutDecision, seen: RolloutObservation): void {
-    const { model } = saved;
-    setWeightRatio.set({ model }, (weight ?? 0) / 100);
-    actualWeightRatio.set({ model }, seen.actualWeight === null ? Number.NaN : seen.actualWeight / 100);
-    for (const { gate, verdict } of seen.readings) gateVerdictsTotal.inc({ gate: gate.kind, verdict });
-    const stepOf = (rollout: Rollout): number => ('step' in rollout.status ? rollout.status.step : -1);
-    if (before.status.phase === saved.status.phase && stepOf(before) === stepOf(saved)) return;
-    transitionsTotal.inc({ phase: saved.status.phase });
-    log.info({ rollout: saved.id, phase: saved.status.phase, step: stepOf(saved), weight }, 'rollout advanced');
+  /** The end is stated until the data plane was seen to follow, whatever the router says meanwhile. */
+  private async close(
+    rollout: Rollout,
+    ended: StatusOf<'Promoted' | 'RolledBack' | 'Aborted'>,
+  ): Promise<ReconcileResult> {
+    const { rollouts, sights } = this.stores;
+    const before = await sights.find(rollout.id);
+    const { status, stated, reason } = await this.desk.close(rollout, ended);
+    const saved = isMaterial(ended, status)
+      ? await this.ports.unitOfWork.run('rollouts.close', () => rollouts.save(withStatus(rollout, status)))
+      : rollout;
+    const attempts = isSettled(status) ? 0 : (before?.closingAttempts ?? 0) + 1;
+    await sights.put(rollout.id, {
+      ...sightless(before, this.ports.clock.now()),
+      ...{ confirmBy: null, routerError: stated.error, actualReason: reason, closingAttempts: attempts },
+    });
+    tellClosing(saved, attempts);
+    return attempts === 0 ? {} : { requeueAfterMs: closingBackOffMs(attempts - 1) };
+  }
+
+  /** As often as the shortest of its times asks for; at once when a weight waits to be set. */
+  private pauseBefore({ status, spec }: Rollout, { status: decided, traffic }: RolloutDecision): number {
+    if (isEnded(status)) return SHORTEST_PASS_MS;
+    if (decided.phase === 'Progressing' && decided.inForceSince === null && traffic !== stepWeight(spec, decided.step))
+      return 0;
+    const { confirmSeconds, blindSeconds, steps } = spec.policy;
+    const step = 'step' in status ? steps[status.step ?? 0] : undefined;
+    const shortest = Math.min(confirmSeconds, blindSeconds, step?.holdSeconds ?? confirmSeconds);
+    return Math.min(LONGEST_PASS_MS, Math.max(SHORTEST_PASS_MS, (shortest * 1000) / PASSES));
   }
 }
 
-function orderOf({ id, model, spec }: Rollout): TrafficOrder {
-  const { champion, candidateVersion, salt, policy } = spec;
-  return {
-    ...{ rollout: id, model, champion, candidate: candidateVersion, salt },
-    target: policy.target ?? { kind: 'builtin' },
-  };
+function stepWeight({ policy }: Rollout['spec'], step: number): number {
+  return policy.steps[step]?.weight ?? 0;
 }
 
-function asDigest(champion: string | null): Rollout['spec']['champion'] | null {
-  return champion as Rollout['spec']['champion'] | null;
+function sightless(before: RolloutSight | null, at: Date): Pick<RolloutSight, 'at' | 'readings'> {
+  return { at, readings: before?.readings ?? [] };
 }
 
 /** A refusal lets the next remedy be a stronger one; what nobody could see is no reason for that. */

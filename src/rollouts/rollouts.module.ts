@@ -10,38 +10,68 @@ import { RoutesModule } from '../serving/routes.module.js';
 import { TelemetryModule } from '../telemetry/telemetry.module.js';
 import { OpenChanges, TriggerOutcomes } from '../triggers/index.js';
 import { TriggersModule } from '../triggers/triggers.module.js';
-import { BuiltinTrafficRouter } from './adapters/builtin/builtin-traffic-router.js';
 import { RolloutsController } from './adapters/http/rollouts.controller.js';
+import { PostgresDecisionLog } from './adapters/postgres/decision-log.js';
 import { PostgresRolloutRequests } from './adapters/postgres/rollout-requests.js';
+import { PostgresRolloutSights } from './adapters/postgres/rollout-sights.js';
 import { PostgresRolloutStore } from './adapters/postgres/rollout-store.js';
 import { WindowGateAdmission } from './adapters/windows/window-gate-admission.js';
 import { WindowGateMeter } from './adapters/windows/window-gate-meter.js';
 import { gateRule } from './gate-rules.js';
-import { GateAdmission, GateMeter, RolloutEndings, RolloutRequests, RolloutStore, TrafficRouter } from './ports.js';
+import {
+  DecisionLog,
+  GateAdmission,
+  GateMeter,
+  RolloutEndings,
+  RolloutRequests,
+  RolloutSights,
+  RolloutStore,
+  TrafficRouter,
+} from './ports.js';
 import { RolloutControl } from './rollout-control.js';
 import { ROLLOUT_KIND, RolloutIntake } from './rollout-intake.js';
+import { RolloutRetry } from './rollout-retry.js';
 import { RolloutReconciler } from './rollout.reconciler.js';
+import { TrafficModule } from './traffic.module.js';
 
 @Module({
-  imports: [ModelsModule, RoutesModule, TelemetryModule, TriggersModule, CandidatesModule, ExperimentsModule],
+  imports: [ModelsModule, RoutesModule, TrafficModule, TelemetryModule, TriggersModule, CandidatesModule, ExperimentsModule],
   controllers: [RolloutsController],
   providers: [
     { provide: RolloutStore, useClass: PostgresRolloutStore },
     { provide: RolloutRequests, useClass: PostgresRolloutRequests },
-    { provide: TrafficRouter, useClass: BuiltinTrafficRouter },
+    { provide: RolloutSights, useClass: PostgresRolloutSights },
+    { provide: DecisionLog, useClass: PostgresDecisionLog },
     { provide: GateMeter, useClass: WindowGateMeter },
     { provide: GateAdmission, useClass: WindowGateAdmission },
     {
       provide: RolloutControl,
-      inject: [RolloutStore, RolloutRequests, WorkQueue, AuditLog, UnitOfWork, Clock],
+      inject: [RolloutStore, RolloutRequests, RolloutSights, DecisionLog, WorkQueue, AuditLog, UnitOfWork, Clock],
       useFactory: (
         rollouts: RolloutStore,
         requests: RolloutRequests,
+        sights: RolloutSights,
+        decisions: DecisionLog,
         queue: WorkQueue,
         audit: AuditLog,
         unitOfWork: UnitOfWork,
         clock: Clock,
-      ) => new RolloutControl({ rollouts, requests, queue, audit, unitOfWork, clock }),
+      ) => new RolloutControl({ rollouts, requests, sights, decisions, queue, audit, unitOfWork, clock }),
+    },
+    {
+      provide: RolloutRetry,
+      inject: [RolloutStore, ModelStore, ChampionHistory, ChangeLock, WorkQueue, AuditLog, UnitOfWork, Ids, Clock],
+      useFactory: (
+        rollouts: RolloutStore,
+        models: ModelStore,
+        champions: ChampionHistory,
+        lock: ChangeLock,
+        queue: WorkQueue,
+        audit: AuditLog,
+        unitOfWork: UnitOfWork,
+        ids: Ids,
+        clock: Clock,
+      ) => new RolloutRetry({ rollouts, models, champions, lock, queue, audit, unitOfWork, ids, clock }),
     },
     { provide: RolloutEndings, useExisting: RolloutControl },
     {
@@ -61,12 +91,14 @@ import { RolloutReconciler } from './rollout.reconciler.js';
     {
       provide: RolloutReconciler,
       inject: [
-        ...[RolloutStore, RolloutRequests, TrafficRouter, GateMeter, CandidateStore, ChampionHistory],
-        ...[ChangeLock, TriggerOutcomes, FactBus, UnitOfWork, Clock],
+        ...[RolloutStore, RolloutRequests, RolloutSights, DecisionLog, TrafficRouter, GateMeter, CandidateStore],
+        ...[ChampionHistory, ChangeLock, TriggerOutcomes, FactBus, UnitOfWork, Clock],
       ],
       useFactory: (
         rollouts: RolloutStore,
         requests: RolloutRequests,
+        sights: RolloutSights,
+        decisions: DecisionLog,
         router: TrafficRouter,
         meter: GateMeter,
         candidates: CandidateStore,
@@ -77,7 +109,7 @@ import { RolloutReconciler } from './rollout.reconciler.js';
         unitOfWork: UnitOfWork,
         clock: Clock,
       ) =>
-        new RolloutReconciler(rollouts, requests, router, meter, {
+        new RolloutReconciler({ rollouts, requests, sights, decisions }, router, meter, {
           ...{ candidates, champions, lock, outcomes, facts, unitOfWork, clock },
         }),
     },
@@ -110,6 +142,7 @@ export class RolloutsModule implements OnModuleInit, OnApplicationBootstrap {
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    for (const { id } of await this.rollouts.listUnfinished()) await this.queue.enqueue(ROLLOUT_KIND, id);
+    const open = [...(await this.rollouts.listUnfinished()), ...(await this.rollouts.listUnsettled())];
+    for (const { id } of open) await this.queue.enqueue(ROLLOUT_KIND, id);
   }
 }

@@ -7,12 +7,17 @@ import {
   withStatus,
 } from '../../kernel/index.js';
 import type { Gate, RolloutPolicy } from '../../models/index.js';
-import type { GateReading, Rollout, RolloutStatus } from '../domain/rollout.js';
+import { type GateReading, isEnded, isSettled, type Rollout, type RolloutStatus } from '../domain/rollout.js';
+import { reviveDates } from '../../platform/postgres/index.js';
 import {
+  DecisionLog,
+  type DecisionRecord,
   GateMeter,
   RolloutEndings,
   type RolloutRequest,
   RolloutRequests,
+  type RolloutSight,
+  RolloutSights,
   RolloutStore,
   type TrafficOrder,
   TrafficRouter,
@@ -83,9 +88,24 @@ export class FakeRolloutStore extends RolloutStore {
     return [...this.rollouts.values()].filter((each) => each.model === model).reverse();
   }
   override async listUnfinished() {
-    return [...this.rollouts.values()].filter(
-      ({ status }) => !['Promoted', 'RolledBack', 'Aborted'].includes(status.phase),
+    return [...this.rollouts.values()].filter(({ status }) => !isEnded(status));
+  }
+  override async listUnsettled() {
+    return [...this.rollouts.values()].filter(({ status }) => isEnded(status) && !isSettled(status));
+  }
+  override async ofCandidate(candidate: string) {
+    return [...this.rollouts.values()].filter(({ spec }) => spec.candidate === candidate && spec.undoes === undefined);
+  }
+  override async blocking({ id, model, spec }: Rollout) {
+    const target = JSON.stringify(spec.policy.target ?? null);
+    const found = [...this.rollouts.values()].find(
+      (other) =>
+        other.id !== id &&
+        (other.model === model || (target !== 'null' && JSON.stringify(other.spec.policy.target) === target)) &&
+        other.status.phase !== 'Pending' &&
+        !isSettled(other.status),
     );
+    return found?.id ?? null;
   }
   override async save(rollout: Rollout) {
     const stored = this.rollouts.get(rollout.id);
@@ -109,10 +129,32 @@ export class FakeRolloutRequests extends RolloutRequests {
   override async find(rollout: string) {
     return this.requests.get(rollout) ?? null;
   }
-  override async clear(rollout: string, verb: 'pause' | 'resume') {
+  override async clear(rollout: string, verb: RolloutRequest['verb']) {
     if (this.requests.get(rollout)?.verb === verb) this.requests.delete(rollout);
   }
   override async lock() {}
+}
+
+export class FakeRolloutSights extends RolloutSights {
+  readonly sights = new Map<string, RolloutSight>();
+  override async put(rollout: string, sight: RolloutSight) {
+    this.sights.set(rollout, sight);
+  }
+  override async find(rollout: string) {
+    return this.sights.get(rollout) ?? null;
+  }
+}
+
+/** Keeps records as the database would give them back: what JSON loses is lost. */
+export class FakeDecisionLog extends DecisionLog {
+  readonly records: DecisionRecord[] = [];
+  override async append(record: DecisionRecord) {
+    if (this.records.some(({ rollout, seq }) => rollout === record.rollout && seq === record.seq)) return;
+    this.records.push(reviveDates(JSON.parse(JSON.stringify(record))) as DecisionRecord);
+  }
+  override async list(rollout: string, after: number, limit: number) {
+    return this.records.filter((each) => each.rollout === rollout && each.seq > after).slice(0, limit);
+  }
 }
 
 /** A data plane that does at once what it is told, unless `sees` is false or `lapsed` is true. */
@@ -124,8 +166,21 @@ export class FakeTrafficRouter extends TrafficRouter {
 
   lapsed = false;
   settled: TrafficOrder | null = null;
+  /** Whether the stable backend serves the new champion already. */
+  settles = true;
+  /** How many of the next calls fail. */
+  failing = 0;
+  calls: string[] = [];
+
+  private called(call: string): void {
+    this.calls.push(call);
+    if (this.failing === 0) return;
+    this.failing -= 1;
+    throw new Error('the API server does not answer');
+  }
 
   override async setWeight(_order: TrafficOrder, weight: number, confirmBy: Date) {
+    this.called(`set ${weight}`);
     this.weight = weight;
     this.confirmBy = confirmBy;
   }
@@ -133,12 +188,14 @@ export class FakeTrafficRouter extends TrafficRouter {
     return { weight: this.sees ? this.weight : null, reason: this.sees ? null : 'unseen', lapsed: this.lapsed };
   }
   override async giveBack(_order: TrafficOrder, champion: Digest) {
+    this.called('give back');
     this.weight = 0;
     this.stable = champion;
   }
   override async settle(order: TrafficOrder) {
+    this.called('settle');
     this.settled = order;
-    return true;
+    return this.settles;
   }
 }
 
@@ -170,5 +227,13 @@ export class FakeRolloutEndings extends RolloutEndings {
   }
   override async requestAbort(rollout: string, by: string, reason: string) {
     this.aborts.push({ rollout, by, reason });
+  }
+  override async openReturn(id: string, { from, to, promotion }: Parameters<RolloutEndings['openReturn']>[1]) {
+    const undone = await this.rollouts.require(id);
+    return this.rollouts.save({
+      ...{ id: `${promotion}-t`, model: undone.model, revision: 0, createdAt: T0, updatedAt: T0 },
+      spec: { ...undone.spec, champion: from, candidateVersion: to, undoes: id },
+      status: { phase: 'Promoted', at: T0, settledAt: null },
+    });
   }
 }

@@ -1,6 +1,6 @@
 import { Injectable } from '@nestjs/common';
 import { Database } from '../../../platform/postgres/index.js';
-import { type RolloutRequest, RolloutRequests } from '../../ports.js';
+import { type RolloutRequest, RolloutRequests, type RolloutVerb } from '../../ports.js';
 
 @Injectable()
 export class PostgresRolloutRequests extends RolloutRequests {
@@ -26,7 +26,7 @@ export class PostgresRolloutRequests extends RolloutRequests {
     return rows[0] ?? null;
   }
 
-  override async clear(rollout: string, verb: 'pause' | 'resume'): Promise<void> {
+  override async clear(rollout: string, verb: Exclude<RolloutVerb, 'abort'>): Promise<void> {
     await this.db.query('DELETE FROM rollouts.request WHERE rollout = $1 AND verb = $2', [rollout, verb]);
   }
 
