@@ -4,6 +4,7 @@ import { jobsSettings } from '../jobs/settings.js';
 import { modelsSettings } from '../models/settings.js';
 import { monitorsSettings } from '../monitors/settings.js';
 import type { SettingsGroup } from '../platform/config/index.js';
+import { rolloutsSettings } from '../rollouts/settings.js';
 import { servingSettings } from '../serving/settings.js';
 import { telemetryLogSettings, telemetrySettings } from '../telemetry/settings.js';
 import { triggersSettings } from '../triggers/settings.js';
@@ -19,4 +20,5 @@ export const STAGE_SETTINGS: readonly SettingsGroup[] = [
   jobsSettings,
   candidatesSettings,
   experimentsSettings,
+  rolloutsSettings,
 ];

@@ -3,19 +3,10 @@ import {
   type ClusterConnection,
   ClusterResource,
   ObjectChanged,
-  type ResourceKind,
   type StoredObject,
 } from '../../../platform/kubernetes/index.js';
-import type { RoutePlan } from '../../domain/routes/index.js';
+import { ROUTE_KINDS, type RouteKind, type RoutePlan } from '../../domain/routes/index.js';
 import { routePatchesTotal } from '../../metrics.js';
-
-/** The kinds of routes, as the API server addresses them. */
-export const ROUTE_KINDS = {
-  'http-route': { group: 'gateway.networking.k8s.io', version: 'v1', plural: 'httproutes' },
-  istio: { group: 'networking.istio.io', version: 'v1', plural: 'virtualservices' },
-  kserve: { group: 'serving.kserve.io', version: 'v1beta1', plural: 'inferenceservices' },
-} as const satisfies Readonly<Record<string, ResourceKind>>;
-export type RouteKind = keyof typeof ROUTE_KINDS;
 
 /** Where a route is. */
 export interface RoutePlace {

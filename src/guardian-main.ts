@@ -1,0 +1,3 @@
+import { runGuardian } from './guardian/run.js';
+
+process.exitCode = await runGuardian(process.argv.slice(2));
