@@ -1,4 +1,4 @@
-"""A control plane in the test's own process that keeps the contract of the README, and misbehaves when it is told to."""
+"""A control plane in the test's process: it keeps the contract of the README, and misbehaves when it is told to."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ export function assembleControl(root) {
   makeBase(root);
   const folder = join(root, CONTROL.folder);
   const leftOut = CONTROL.leftOut.map((path) => join(ROOT, path));
-  const wanted = (path) => !leftOut.includes(path);
+  const wanted = (path) => !leftOut.some((one) => path === one || path.startsWith(`${one}/`));
   copy(join(ROOT, 'package.json'), join(folder, 'package.json'));
   for (const path of productionPackages()) {
     // Each package without those inside it: they are listed for themselves.
