@@ -6,6 +6,7 @@ import { CARRIED, carriedFiles } from '../scripts/helm/copy-files.mjs';
 import { CHART, helm, toolPath } from '../scripts/helm/helm.mjs';
 import { lint } from '../scripts/helm/lint.mjs';
 import { SETTINGS } from '../src/app/configuration.js';
+import { guardianSettings } from '../src/guardian/settings.js';
 import { variableName } from '../src/platform/config/index.js';
 import { describeWith } from './support/services.js';
 
@@ -34,7 +35,9 @@ interface Pod {
 
 /** Every setting of the program, and the short name that its documentation gives first. */
 const KNOWN = new Set([
-  ...SETTINGS.flatMap(({ name, schema }) => Object.keys(schema.shape).map((key) => variableName(name, key))),
+  ...[...SETTINGS, guardianSettings].flatMap(({ name, schema }) =>
+    Object.keys(schema.shape).map((key) => variableName(name, key)),
+  ),
   'RATCHET_ROLES',
 ]);
 const SECRET = /(DATABASE|PROMETHEUS)_URL$|_BROKERS$|_TOKEN$|_USERNAME$|_PASSWORD$|SECRET|ACCESS_KEY/;
@@ -152,7 +155,7 @@ describeWith('helm')('the chart', () => {
       const withToken = podsOf(all)
         .filter(([, pod]) => pod.automountServiceAccountToken)
         .map(([name]) => name.replace('acme-ratchet-', ''));
-      expect(withToken).toEqual(set === 'no-rbac' ? ['control'] : ['control', 'guardian']);
+      expect(withToken).toEqual(['full', 'kueue-gpu-s3'].includes(set) ? ['control', 'guardian'] : ['control']);
     });
 
     it('sets only settings that there are, and secrets by reference only', () => {

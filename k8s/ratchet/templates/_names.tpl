@@ -51,7 +51,7 @@ app.kubernetes.io/part-of: ratchet
 {{- if .Values.gateway.enabled -}}{{- $parts = append $parts "gateway" -}}{{- end -}}
 {{- if .Values.gateway.pair.enabled -}}{{- $parts = concat $parts (list "gateway-stable" "gateway-candidate") -}}{{- end -}}
 {{- if .Values.kafka.secret.name -}}{{- $parts = append $parts "ingest" -}}{{- end -}}
-{{- if .Values.guardian.enabled -}}{{- $parts = append $parts "guardian" -}}{{- end -}}
+{{- if include "ratchet.guards" . -}}{{- $parts = append $parts "guardian" -}}{{- end -}}
 {{- dict "parts" $parts | toJson -}}
 {{- end -}}
 
@@ -64,23 +64,30 @@ app.kubernetes.io/part-of: ratchet
 {{- default (printf "%s-artifacts" (include "ratchet.fullname" .)) .Values.artifacts.volume.existingClaim -}}
 {{- end -}}
 
-{{/* The Role of one who moves routes. */}}
+{{/* The rules of one who does something with routes: (dict "root" $ "verbs" list). */}}
 {{- define "ratchet.routeRules" -}}
-{{- if .Values.routes.httpRoutes }}
+{{- with .root.Values.routes -}}
+{{- if .httpRoutes }}
 - apiGroups: [gateway.networking.k8s.io]
   resources: [httproutes]
-  verbs: [get, list, watch, patch]
+  verbs: {{ toJson $.verbs }}
 {{- end }}
-{{- if .Values.routes.kserve }}
+{{- if .kserve }}
 - apiGroups: [serving.kserve.io]
   resources: [inferenceservices]
-  verbs: [get, list, watch, patch]
+  verbs: {{ toJson $.verbs }}
 {{- end }}
-{{- if .Values.routes.istio }}
+{{- if .istio }}
 - apiGroups: [networking.istio.io]
   resources: [virtualservices]
-  verbs: [get, list, watch, patch]
+  verbs: {{ toJson $.verbs }}
 {{- end }}
+{{- end }}
+{{- end -}}
+
+{{/* Something only where there are routes to guard: without its kinds in the cluster the guardian is never ready. */}}
+{{- define "ratchet.guards" -}}
+{{- if and .Values.guardian.enabled (include "ratchet.movesRoutes" .) }}yes{{ end -}}
 {{- end -}}
 
 {{- define "ratchet.movesRoutes" -}}

@@ -11,11 +11,11 @@
 {{- define "ratchet.env" -}}
 {{- $root := .root -}}
 {{- $values := .root.Values -}}
+{{- if eq .part "guardian" }}
+{{- include "ratchet.guardianEnv" . }}
+{{- else -}}
 - name: RATCHET_LOG_LEVEL
   value: {{ $values.logLevel | quote }}
-{{- if eq .part "guardian" }}
-{{- include "ratchet.guardianEnv" . | nindent 0 }}
-{{- else }}
 - name: RATCHET_ROLES
   value: {{ index (splitList "-" .part) 0 }}
 - name: RATCHET_HTTP_HOST
@@ -28,9 +28,7 @@
   value: {{ $values.database.poolSize | quote }}
 {{- include "ratchet.secretEnv" (dict "name" "RATCHET_DATABASE_URL" "secret" $values.database.secret.name "key" $values.database.secret.key) | nindent 0 }}
 {{- include "ratchet.secretEnv" (dict "name" "RATCHET_HTTP_BOOTSTRAP_TOKEN" "secret" $values.api.bootstrapToken.secret.name "key" $values.api.bootstrapToken.secret.key) | nindent 0 }}
-{{- if ne .part "ingest" }}
 {{- include "ratchet.artifactsEnv" . | nindent 0 }}
-{{- end }}
 {{- if $values.kafka.secret.name }}
 {{- include "ratchet.kafkaEnv" . | nindent 0 }}
 {{- end }}
@@ -169,7 +167,8 @@ seccompProfile:
 {{- end -}}
 
 {{/*
-A Deployment: (dict "root" $ "part" "control" "values" .Values.control "replicas" N "args" list).
+A Deployment: (dict "root" $ "part" "control" "values" .Values.control "replicas" N), and for another program than the usual one
+"program" and "alive", the path of its probe.
 A new pod is ready before an old one goes, and an old one is out of its Services before it is told to end.
 */}}
 {{- define "ratchet.deployment" -}}
@@ -256,9 +255,8 @@ spec:
         - name: {{ .part }}
           image: {{ include "ratchet.image" (dict "root" .root "image" .root.Values.image) }}
           imagePullPolicy: {{ .root.Values.image.pullPolicy }}
-          {{- with .args }}
-          args: {{ toJson . }}
-          {{- end }}
+          workingDir: /app
+          args: [{{ .program | default "dist/main.js" }}]
           env:
             {{- include "ratchet.env" . | nindent 12 }}
           ports:
@@ -267,12 +265,12 @@ spec:
               protocol: TCP
           # Migrations run before the port is open, so a start may take minutes on a large database.
           startupProbe:
-            httpGet: { path: /livez, port: http }
+            httpGet: { path: {{ .alive | default "/livez" }}, port: http }
             periodSeconds: 2
             timeoutSeconds: 3
             failureThreshold: 150
           livenessProbe:
-            httpGet: { path: /livez, port: http }
+            httpGet: { path: {{ .alive | default "/livez" }}, port: http }
             periodSeconds: 10
             timeoutSeconds: 5
             failureThreshold: 6
