@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import type { Digest } from '../../../kernel/index.js';
 import { FakeClock } from '../../../kernel/testing/index.js';
-import { LatencySketches, type Window, WindowStore } from '../../../telemetry/index.js';
+import { LatencySketch, LatencySketches, mergeLatencies, type Window, WindowStore } from '../../../telemetry/index.js';
 import { at, CANDIDATE, CHAMPION } from '../../testing/index.js';
 import { WindowGateMeter } from './window-gate-meter.js';
 
@@ -63,6 +63,24 @@ describe('WindowGateMeter', () => {
     const slow = aWindow(CANDIDATE, 8, { latency: new Uint8Array([90]) });
     expect((await meterOver(aWindow(CANDIDATE, 6)).read('digits', gate, VERSIONS, at(5))).verdict).toBe('PASS');
     expect((await meterOver(aWindow(CANDIDATE, 6), slow).read('digits', gate, VERSIONS, at(5))).verdict).toBe('FAIL');
+  });
+
+  it('counts what is slower than the ceiling, as closely as a sketch can', async () => {
+    const sketch = new LatencySketch();
+    for (let ms = 1; ms <= 200; ms += 1) sketch.add(ms);
+    const window = aWindow(CANDIDATE, 6, { latency: sketch.toBytes(), requests: 200 });
+    const store = new FakeWindows();
+    store.windows.push(window);
+    const merge = { merge: (windows: readonly Window[]) => mergeLatencies(windows) };
+    const meter = new WindowGateMeter(store, merge, new FakeClock(at(100)));
+    const read = (maxMs: number) =>
+      meter.read('digits', { kind: 'latency-p95', maxMs, minimumSamples: 30 }, VERSIONS, at(5));
+    expect(await read(196)).toMatchObject({
+      verdict: 'PASS',
+      reason: expect.stringMatching(/^p95 19\d\.\d ms; [234] to [5678] answers above 196 ms in 200/),
+    });
+    expect(await read(150)).toMatchObject({ verdict: 'FAIL', evidence: [{ samples: 200 }] });
+    expect(await read(300)).toMatchObject({ reason: expect.stringContaining('0 answers above 300 ms in 200') });
   });
 
   it('compares the labelled answers of both sides, and is blind when the champion has none', async () => {

@@ -1,7 +1,7 @@
 import { Injectable } from '@nestjs/common';
 import { assertNever, Clock, type Digest, type Evidence } from '../../../kernel/index.js';
 import type { Gate } from '../../../models/index.js';
-import { LatencySketches, type Window, WindowStore } from '../../../telemetry/index.js';
+import { LatencySketches, type LatencySummary, type Window, WindowStore } from '../../../telemetry/index.js';
 import { type GateMeasurement, judgeGate } from '../../domain/judge-gate.js';
 import type { GateReading } from '../../domain/rollout.js';
 import { GateMeter } from '../../ports.js';
@@ -55,11 +55,9 @@ export class WindowGateMeter extends GateMeter {
         const latency = merged.quantile(gate.kind === 'latency-p95' ? 0.95 : 0.99);
         const name = `latency_${gate.kind.slice(-3)}_milliseconds`;
         const evidence = evidenceOf(name, 'candidate', latency, merged.count, candidate, since);
-        return {
-          candidate: { value: latency ?? Number.NaN, samples: merged.count },
-          champion: null,
-          evidence: [evidence],
-        };
+        // A sketch knows each latency within 1 %.
+        const slow = { value: countAbove(merged, gate.maxMs * 1.01), atMost: countAbove(merged, gate.maxMs / 1.01) };
+        return { candidate: { ...slow, samples: merged.count }, champion: null, evidence: [evidence] };
       }
       case 'agreement': {
         const ours = { value: sum(candidate, 'agreed'), samples: sum(candidate, 'compared') };
@@ -83,6 +81,20 @@ export class WindowGateMeter extends GateMeter {
         return assertNever(gate);
     }
   }
+}
+
+/** How many of the latencies are above so many milliseconds, as their ranks tell. */
+function countAbove(latencies: LatencySummary, milliseconds: number): number {
+  const { count } = latencies;
+  let [low, high] = [0, count];
+  while (low < high) {
+    const rank = Math.floor((low + high) / 2);
+    // Half a rank more, so that rounding cannot name the one before.
+    const value = latencies.quantile(count === 1 ? 1 : Math.min(1, (rank + 0.5) / (count - 1))) ?? 0;
+    if (value > milliseconds) high = rank;
+    else low = rank + 1;
+  }
+  return count - low;
 }
 
 function sum(
