@@ -2,6 +2,13 @@ import { Module, type OnApplicationBootstrap, type OnModuleInit } from '@nestjs/
 import { AuditLog, Clock, FactBus, UnitOfWork, WorkQueue } from '../kernel/index.js';
 import { ArtifactStaging, ArtifactStore, ModelStore, VersionRegistration } from '../models/index.js';
 import { ModelsModule } from '../models/models.module.js';
+import {
+  ClusterConnection,
+  KubernetesModule,
+  kubernetesSettings,
+  type KubernetesSettings,
+} from '../platform/kubernetes/index.js';
+import { Database } from '../platform/postgres/index.js';
 import { SampleStore } from '../telemetry/index.js';
 import { TelemetryModule } from '../telemetry/telemetry.module.js';
 import { TriggerOpened, TriggerOutcomes, TriggerStore } from '../triggers/index.js';
@@ -13,6 +20,8 @@ import { AttemptCredential } from './adapters/http/attempt-credential.js';
 import { AttemptsController } from './adapters/http/attempts.controller.js';
 import { JobsController } from './adapters/http/jobs.controller.js';
 import { AttemptTable } from './adapters/postgres/attempt-table.js';
+import { KubernetesRunner } from './adapters/kubernetes/kubernetes-runner.js';
+import { installationId } from './adapters/postgres/installation.js';
 import { PostgresJobStore } from './adapters/postgres/postgres-job-store.js';
 import { LocalProcessRunner } from './adapters/process/local-process-runner.js';
 import { JobCollector } from './job-collector.js';
@@ -25,11 +34,27 @@ import { AttemptExchange, JobStore, Runner } from './ports.js';
 import { jobsSettings, type JobsSettings } from './settings.js';
 
 @Module({
-  imports: [ModelsModule, TelemetryModule, TriggersModule],
+  imports: [ModelsModule, TelemetryModule, TriggersModule, KubernetesModule],
   controllers: [JobsController, AttemptsController],
   providers: [
     { provide: JobStore, useClass: PostgresJobStore },
-    { provide: Runner, useClass: LocalProcessRunner },
+    {
+      provide: Runner,
+      inject: [jobsSettings.token, kubernetesSettings.token, ClusterConnection, AttemptExchange, Database, Clock],
+      useFactory: (
+        settings: JobsSettings,
+        cluster: KubernetesSettings,
+        connection: ClusterConnection,
+        exchange: AttemptExchange,
+        db: Database,
+        clock: Clock,
+      ): Runner => {
+        if (settings.runner === 'process') return new LocalProcessRunner(settings);
+        const installation = async () => settings.install ?? (await installationId(db));
+        const options = { ...settings, resyncMs: cluster.resyncSeconds * 1000 };
+        return new KubernetesRunner(connection, exchange, installation, clock, options);
+      },
+    },
     AttemptTable,
     AttemptCredential,
     {

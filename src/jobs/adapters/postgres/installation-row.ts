@@ -1,0 +1,8 @@
+import { Column, Entity, PrimaryColumn } from 'typeorm';
+
+/** One row: who this installation is to the outside. */
+@Entity({ schema: 'jobs', name: 'installation' })
+export class InstallationRow {
+  @PrimaryColumn('boolean', { default: true }) only!: boolean;
+  @Column('uuid') id!: string;
+}
