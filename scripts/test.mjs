@@ -70,7 +70,12 @@ function chooseSuites() {
     {
       name: 'units (jest)',
       run: (missing) =>
-        runJest({ reports, missing, name: 'units', args: ['--maxWorkers=2', '--roots', 'src', '--roots', 'test/structure'] }),
+        runJest({
+          reports,
+          missing,
+          name: 'units',
+          args: ['--maxWorkers=2', '--roots', 'src', '--roots', 'test/structure'],
+        }),
     },
     // One at a time: these start whole control planes, train models and measure latencies.
     {

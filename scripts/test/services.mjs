@@ -1,6 +1,7 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { NODE_MODULES } from '../setup/places.mjs';
+import { canHave } from '../helm/helm.mjs';
 import { hasCluster, hasNode } from '../kube/cluster.mjs';
 import { ask } from '../setup/program.mjs';
 import { pythonBinary } from '../setup/python-environment.mjs';
@@ -44,6 +45,11 @@ const SERVICES = [
     name: 'kubernetes-node',
     how: 'Run the tests as root with the folder of kube-up beside the checkout: a node that runs pods needs root.',
     isThere: hasNode,
+  },
+  {
+    name: 'helm',
+    how: 'Install Go 1.26 or newer; the tests build Helm and kube-score from their Go modules, once.',
+    isThere: () => canHave('helm') && canHave('kube-score'),
   },
 ];
 
