@@ -68,7 +68,7 @@ export class Guardian {
   /** One look at every route that is known. Never rejects. */
   async look(): Promise<void> {
     this.lookedAt = performance.now();
-    clockAheadSeconds.set(this.connection.serverAheadMs / 1000);
+    clockAheadSeconds.set(this.connection.serverAheadMs.least / 1000);
     for (const kind of this.options.kinds) watchedLeases.set({ kind }, 0);
     for (const { kind, informer } of this.watched) {
       const routes = informer.list();
@@ -140,8 +140,8 @@ export class Guardian {
     log.error({ route: key, reason }, 'traffic cannot be given back; it is tried again');
   }
 
-  /** By the API server's clock: ours may be wrong, and it is the one that all have in common. */
+  /** By the API server's clock: ours may be wrong, and it is the one that all have in common. Never too early. */
   private now(): Date {
-    return new Date(Date.now() + this.connection.serverAheadMs);
+    return new Date(Date.now() + this.connection.serverAheadMs.least);
   }
 }

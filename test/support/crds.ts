@@ -24,6 +24,11 @@ const DEFINITIONS = {
     file: 'kubernetes/customresourcedefinitions.gen.yaml',
     name: 'virtualservices.networking.istio.io',
   },
+  kueue: {
+    module: 'sigs.k8s.io/kueue@v0.18.3',
+    file: 'config/components/crd/bases/kueue.x-k8s.io_workloads.yaml',
+    name: 'workloads.kueue.x-k8s.io',
+  },
 } as const;
 
 /** Puts the real definitions on the cluster. Repeatable; they belong to the whole cluster and stay there. */

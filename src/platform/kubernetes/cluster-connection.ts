@@ -57,8 +57,8 @@ export class ClusterConnection {
     return this.options.kubeconfig !== undefined || inCluster();
   }
 
-  /** How far the API server's clock is ahead of ours, in ms; 0 before its first answer. */
-  get serverAheadMs(): number {
+  /** How far the API server's clock is ahead of ours, in ms: at least and at most; both 0 before its first answer. */
+  get serverAheadMs(): { readonly least: number; readonly most: number } {
     return this.serverClock.aheadMs;
   }
 
@@ -133,8 +133,9 @@ export class ClusterConnection {
     await config.applySecurityAuthentication(context);
     this.share(context);
     context.setSignal(signal);
+    const asked = Date.now();
     const response = await new client.IsomorphicFetchHttpLibrary().send(context).toPromise();
-    this.serverClock.hear(response.headers['date'], Date.now());
+    this.serverClock.hear(response.headers['date'], asked, Date.now());
     return response;
   }
 

@@ -35,9 +35,9 @@ export class ClusterRoutes {
     return this.connection.configured;
   }
 
-  /** The API server's time for a time of ours; leases are judged by its clock. */
+  /** The API server's time for a time of ours, never too early: leases are judged by its clock. */
   serverTime(ours: Date): Date {
-    return new Date(ours.getTime() + this.connection.serverAheadMs);
+    return new Date(ours.getTime() + this.connection.serverAheadMs.most);
   }
 
   /** Null when there is no such route. @throws RatchetError */
