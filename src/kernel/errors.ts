@@ -5,6 +5,7 @@ export type ErrorCode =
   | 'forbidden' // known, but not allowed (403)
   | 'not_found' // no such thing (404)
   | 'conflict' // the thing is in a state that does not allow it, or was changed meanwhile (409)
+  | 'precondition' // the caller's decision rests on a state that is not so any more (412)
   | 'too_large' // beyond a stated bound (413)
   | 'unprocessable' // well-formed, but refused for a stated reason (422)
   | 'overloaded' // a bounded queue is full; try later (429)

@@ -80,3 +80,36 @@ export class UnknownMediaType extends Error {
     super(`Unsupported Media Type: ${contentType ?? 'none is named'}`);
   }
 }
+
+/** Thrown when a request with the same `Idempotency-Key` is being worked on. */
+export class RequestInFlight extends RatchetError {
+  readonly code = 'conflict';
+  override readonly retryable = true;
+  constructor(key: string) {
+    super(`A request with the Idempotency-Key "${key}" is being worked on; ask again for its answer.`, { key });
+  }
+}
+
+/** Thrown when an `Idempotency-Key` comes again with another request. */
+export class KeyReused extends RatchetError {
+  readonly code = 'unprocessable';
+  constructor(key: string) {
+    super(`The Idempotency-Key "${key}" was used for another request; a new request needs a new key.`, { key });
+  }
+}
+
+/** Thrown when an `Idempotency-Key` cannot be one, or cannot be used here. */
+export class InvalidKey extends RatchetError {
+  readonly code = 'invalid';
+  constructor(why: string) {
+    super(`The Idempotency-Key ${why}.`, { why });
+  }
+}
+
+/** Thrown when what `If-Match` names was changed since it was read. */
+export class RevisionIsStale extends RatchetError {
+  readonly code = 'precondition';
+  constructor(stated: string, revision: number) {
+    super(`If-Match says ${stated}, but it is at "${revision}" now: read it again and decide anew.`, { revision });
+  }
+}

@@ -5,6 +5,7 @@ export * from './http.module.js';
 export * from './loopback.js';
 export * from './open-api.js';
 export * from './problem.js';
+export * from './revisions.js';
 export * from './routes.js';
 export * from './settings.js';
 export * from './token-store.js';

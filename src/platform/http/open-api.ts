@@ -1,4 +1,5 @@
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
+import { type Role, ROLES } from '../../kernel/index.js';
 import { DocumentBuilder, type OpenAPIObject, SwaggerModule } from '@nestjs/swagger';
 
 /** The OpenAPI document of every route, from the zod schemas; the same for the same code, so that it can be committed. */
@@ -24,7 +25,7 @@ export function buildOpenApi(app: NestFastifyApplication): OpenAPIObject {
   const document = SwaggerModule.createDocument(app, options, {
     operationIdFactory: (controller, method) => `${controller.replace(/Controller$/, '')}_${method}`,
   });
-  return withProblemResponses(document);
+  return withIdempotencyKeys(withProblemResponses(document));
 }
 
 /** The page at /docs and the document at /api/v1/openapi.json; call it after `buildOpenApi`, before listening. */
@@ -69,5 +70,25 @@ function withProblemResponses(document: OpenAPIObject): OpenAPIObject {
     ...document.components,
     schemas: { ...document.components?.schemas, Problem: PROBLEM },
   };
+  return document;
+}
+
+const IDEMPOTENCY_KEY = {
+  name: 'Idempotency-Key',
+  in: 'header',
+  required: false,
+  description: 'The same key and request again within 24 hours get the first answer again, and change nothing.',
+  schema: { type: 'string', minLength: 1, maxLength: 255 },
+};
+
+/** Every POST that somebody with a role may call takes a key, unless it says that it does not. */
+function withIdempotencyKeys(document: OpenAPIObject): OpenAPIObject {
+  for (const path of Object.values(document.paths)) {
+    const operation = path.post as Record<string, unknown> | undefined;
+    const role = operation?.['x-ratchet-role'];
+    if (operation === undefined || !ROLES.includes(role as Role) || operation['x-ratchet-secret-answer'] === true)
+      continue;
+    operation['parameters'] = [...((operation['parameters'] as unknown[] | undefined) ?? []), IDEMPOTENCY_KEY];
+  }
   return document;
 }

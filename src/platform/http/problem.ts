@@ -14,12 +14,20 @@ export interface Problem {
   readonly [member: string]: unknown;
 }
 
+/** Thrown to give a refusal again as it was given first. */
+export class StoredProblem extends Error {
+  constructor(readonly problem: Problem) {
+    super(problem.detail);
+  }
+}
+
 const STATUS: Readonly<Record<ErrorCode, number>> = {
   invalid: 400,
   unauthenticated: 401,
   forbidden: 403,
   not_found: 404,
   conflict: 409,
+  precondition: 412,
   too_large: 413,
   unprocessable: 422,
   overloaded: 429,
@@ -31,6 +39,7 @@ const CODE_OF_STATUS = new Map(Object.entries(STATUS).map(([code, status]) => [s
 
 /** Says an error as a problem. What is not ours is a defect: it says nothing of its inside. */
 export function toProblem(error: unknown, instance: string): Problem {
+  if (error instanceof StoredProblem) return error.problem;
   if (error instanceof RatchetError) return fromRatchetError(error, instance);
   const foreign = fromHttpError(error);
   if (foreign !== null) {

@@ -5,6 +5,7 @@ import { type Actor, AuditLog, Clock, InvalidInput, ROLES, UnitOfWork } from '..
 import { type SettingsOf } from '../config/index.js';
 import { CurrentActor, RequireRole, Summary } from './decorators.js';
 import { FirstTokenNotAdmin } from './errors.js';
+import { SecretAnswer } from './revisions.js';
 import { httpSettings } from './settings.js';
 import { type ApiToken, TokenStore } from './token-store.js';
 
@@ -41,6 +42,7 @@ export class TokensController {
 
   @Summary('Creates a token and shows its text this once.')
   @ApiCreatedResponse({ standardSchema: CreatedToken })
+  @SecretAnswer()
   @Post()
   async create(
     @Body({ schema: NewToken }) wanted: z.output<typeof NewToken>,

@@ -3,7 +3,7 @@ import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import type { Actor } from '../../../kernel/index.js';
 import { ModelStore } from '../../../models/index.js';
-import { CurrentActor, RequireRole, Summary } from '../../../platform/http/index.js';
+import { CurrentActor, RequireRole, Summary, TakesIfMatch } from '../../../platform/http/index.js';
 import type { Job } from '../../domain/job.js';
 import { JobIntake } from '../../job-intake.js';
 import { JobStore } from '../../ports.js';
@@ -42,6 +42,7 @@ export class JobsController {
   @Summary('Ends a job; its runner is stopped by the next pass.')
   @RequireRole('operator')
   @HttpCode(202)
+  @TakesIfMatch(JobStore)
   @Post('jobs/:id/cancel')
   cancel(
     @Param('id') id: string,

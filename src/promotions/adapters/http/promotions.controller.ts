@@ -3,7 +3,7 @@ import { ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import type { Actor } from '../../../kernel/index.js';
 import { ChampionHistory, ModelStore } from '../../../models/index.js';
-import { CurrentActor, RequireRole, Summary } from '../../../platform/http/index.js';
+import { CurrentActor, RequireRole, Summary, TakesIfMatch } from '../../../platform/http/index.js';
 import type { Promotion, PromotionRecord } from '../../domain/promotion.js';
 import { remainingBudget } from '../../domain/quality-ledger.js';
 import { type Charge, PromotionStore, QualityLedger, RecordStore } from '../../ports.js';
@@ -44,6 +44,7 @@ export class PromotionsController {
   @Summary('Promotes the candidate: it serves as champion from now on.')
   @RequireRole('approver')
   @HttpCode(200)
+  @TakesIfMatch(PromotionStore)
   @Post('promotions/:id/approve')
   approve(
     @Param('id') id: string,
@@ -56,6 +57,7 @@ export class PromotionsController {
   @Summary('Turns the candidate away; traffic goes back to the champion.')
   @RequireRole('approver')
   @HttpCode(200)
+  @TakesIfMatch(PromotionStore)
   @Post('promotions/:id/reject')
   reject(
     @Param('id') id: string,
