@@ -19,7 +19,7 @@ import type { Occupancy } from '../domain/admission.js';
 import type { AttemptObservation } from '../domain/attempt.js';
 import type { Job, JobAttempt } from '../domain/job.js';
 import type { ReportedArtifact, RunnerReport } from '../domain/report.js';
-import { type AttemptNeeds, JobStore, Runner } from '../ports.js';
+import { AttemptExchange, type AttemptNeeds, type AttemptNews, JobStore, Runner } from '../ports.js';
 import { reportOf, SNAPSHOT, T0 } from './jobs.js';
 
 /** Jobs in memory, with revisions like the real store. */
@@ -111,6 +111,38 @@ export class FakeRunner extends Runner {
     const old = [...this.leftBehind].filter(([name, ended]) => !known.has(name) && ended < before);
     for (const [name] of old) this.leftBehind.delete(name);
     return old.map(([name]) => name);
+  }
+}
+
+/** What attempts told, as the test says it. */
+export class FakeAttemptExchange extends AttemptExchange {
+  readonly opened: string[] = [];
+  readonly closed: string[] = [];
+  readonly told = new Map<string, Partial<AttemptNews>>();
+  openError: Error | null = null;
+  result: RunnerReport | Error = reportOf();
+
+  async open(attempt: JobAttempt) {
+    if (this.openError !== null) throw this.openError;
+    this.opened.push(attempt.name);
+    return { token: `token ${this.opened.length} of ${attempt.name}` };
+  }
+  async news(attempt: JobAttempt): Promise<AttemptNews> {
+    const silence = { heartbeatAt: null, progress: null, outputBytes: 0, logTail: '', ended: null };
+    return { ...silence, ...this.told.get(attempt.name) };
+  }
+  async report() {
+    if (this.result instanceof Error) throw this.result;
+    return this.result;
+  }
+  async outputPath(attempt: JobAttempt, artifact: ReportedArtifact) {
+    return `/attempts/${attempt.name}/${artifact.file}`;
+  }
+  async close(attempt: JobAttempt) {
+    this.closed.push(attempt.name);
+  }
+  async clear() {
+    return [];
   }
 }
 

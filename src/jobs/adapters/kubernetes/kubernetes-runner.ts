@@ -18,7 +18,7 @@ import { ATTEMPT, INSTALL, MANAGED_BY, objectName } from './object-names.js';
 import { type JobObject, SECRETS } from './objects.js';
 
 /** An attempt that has a machine for so long and has not begun may lack its token. */
-const TOKEN_CHECK_MS = 10_000;
+const TOKEN_CHECK_MS = 5000;
 
 /** What of the settings this adapter reads. */
 export type KubernetesRunnerOptions = ManifestSettings & { readonly resyncMs: number };
