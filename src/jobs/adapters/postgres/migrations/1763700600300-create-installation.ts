@@ -5,7 +5,7 @@ export class CreateInstallation1763700600300 implements MigrationInterface {
 
   async up(runner: QueryRunner): Promise<void> {
     await runner.query(`CREATE TABLE jobs.installation (
-      only boolean PRIMARY KEY DEFAULT true CHECK (only),
+      "only" boolean PRIMARY KEY DEFAULT true CHECK ("only"),
       id uuid NOT NULL
     )`);
     await runner.query('INSERT INTO jobs.installation (id) VALUES (gen_random_uuid())');
