@@ -57,7 +57,9 @@ export class KServeRouter extends TrafficRouter {
   }
 
   override async settle(order: TrafficOrder): Promise<boolean> {
-    const { object } = await this.routes.apply(placeOf(order), (found) => planPromotion(found, order.rollout));
+    const place = placeOf(order);
+    await this.routes.find(place); // what counts here is what KServe says now
+    const { object } = await this.routes.apply(place, (found) => planPromotion(found, order.rollout));
     return object === null || isRolledOut(object);
   }
 
