@@ -10,8 +10,10 @@ export interface Evidence {
   readonly samples: number;
   /** Time of the newest observation in it; null when there was none. */
   readonly newestAt: Date | null;
-  /** How many series (instances, partitions) answered. */
+  /** How many series the answer has; more than one is ambiguous. */
   readonly series: number;
+  /** How many series (instances, partitions) the value was made of; absent where that is not known. */
+  readonly sources?: number;
   /** Whatever the source said about the quality of its answer. */
   readonly warnings: readonly string[];
   /** How it was asked, so that anyone can ask again. */

@@ -101,3 +101,9 @@ export const gateVerdict = gauge({
   help: 'Verdict of the last reading of a gate of the present step: 1 for the one it gave, 0 for the others.',
   labels: ['model', 'gate', 'verdict'],
 });
+
+export const gateSourceInfo = gauge({
+  name: 'ratchet_rollouts_gate_source_info',
+  help: 'Where this process reads gates from: 1 for that source.',
+  labels: ['source'],
+});

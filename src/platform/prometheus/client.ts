@@ -20,6 +20,7 @@ export type PrometheusClientSettings = Pick<
  */
 export class PrometheusClient {
   private readonly endpoint: URL;
+  private heard = 'not asked yet';
 
   constructor(private readonly settings: PrometheusClientSettings) {
     this.endpoint = new URL(`${settings.url.replace(/\/+$/, '')}/api/v1/query`);
@@ -28,6 +29,11 @@ export class PrometheusClient {
   /** Where it asks, for people: without credentials or parameters. */
   get address(): string {
     return `${this.endpoint.protocol}//${this.endpoint.host}`;
+  }
+
+  /** What came of the last query, for people. */
+  get lastHeard(): string {
+    return this.heard;
   }
 
   /**
@@ -39,9 +45,12 @@ export class PrometheusClient {
     try {
       const answer = await this.ask(query, at);
       queriesTotal.inc({ outcome: 'ok' });
+      this.heard = 'it answers';
       return answer;
     } catch (error) {
-      queriesTotal.inc({ outcome: outcomeOf(error) });
+      const outcome = outcomeOf(error);
+      queriesTotal.inc({ outcome });
+      this.heard = error instanceof PrometheusUnavailable ? `it gives no answer (${outcome})` : 'it answers';
       throw error;
     } finally {
       stop();
