@@ -1,7 +1,7 @@
 import type { Candidate, CandidateStore } from '../candidates/index.js';
 import type { ExperimentStore } from '../experiments/index.js';
 import type { JobStore } from '../jobs/index.js';
-import type { RolloutStore } from '../rollouts/index.js';
+import type { Rollout, RolloutStore } from '../rollouts/index.js';
 import type { TriggerStore } from '../triggers/index.js';
 import type { PromotionRecord } from './domain/promotion.js';
 
@@ -18,7 +18,10 @@ export class EvidenceCollector {
   ) {}
 
   /** The candidate with its whole chain; links that do not exist are null. @throws NotFound */
-  async collect(candidateId: string): Promise<{ candidate: Candidate; evidence: PromotionRecord['evidence'] }> {
+  async collect(
+    candidateId: string,
+    rolloutId = `${candidateId}-r`,
+  ): Promise<{ candidate: Candidate; evidence: PromotionRecord['evidence'] & { readonly rollout: Rollout | null } }> {
     const { triggers, jobs, candidates, experiments, rollouts } = this.stores;
     const candidate = await candidates.require(candidateId);
     const { trigger, job } = candidate.spec;
@@ -27,7 +30,7 @@ export class EvidenceCollector {
       job: job === null ? null : await jobs.find(job),
       candidate,
       experiment: await experiments.find(`${candidateId}-x`),
-      rollout: await rollouts.find(`${candidateId}-r`),
+      rollout: await rollouts.find(rolloutId),
     };
     return { candidate, evidence };
   }

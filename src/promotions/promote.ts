@@ -73,7 +73,8 @@ export class PromotionEndings {
       const reason = `Rejected by ${by.name}: ${by.reason}`;
       const status = { phase: 'Rejected', at: clock.now(), by: by.name, reason: by.reason } as const;
       const saved = await promotions.save(withStatus(promotion, status));
-      await records.keep(promotion.spec.candidate, { outcome: 'refused', decidedBy, reason, promotion: saved });
+      const { candidate, rollout } = promotion.spec;
+      await records.keep(candidate, { outcome: 'refused', decidedBy, reason, promotion: saved, rollout });
       await rollouts.requestAbort(promotion.spec.rollout, by.name, reason);
       await audit.append(this.entry('reject', promotion, by));
       return saved;
@@ -95,7 +96,8 @@ export class PromotionEndings {
     });
     await this.serve(promotion, at, profileOf(candidate.status.evaluation));
     const reason = `Promoted by ${by.name}: ${by.reason}`;
-    await records.keep(spec.candidate, { outcome: 'promoted', decidedBy: 'promotions', reason, promotion: saved });
+    const ending = { outcome: 'promoted', decidedBy: 'promotions', reason, promotion: saved } as const;
+    await records.keep(spec.candidate, { ...ending, rollout: spec.rollout });
     if (spec.trigger !== null)
       await outcomes.resolve(spec.trigger, 'promoted', reason, achievementOf(candidate, 'promotions', id));
     await audit.append(this.entry('promote', promotion, by));

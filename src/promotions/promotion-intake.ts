@@ -32,7 +32,7 @@ export class PromotionIntake {
     const { spec } = await models.require(rollout.model);
     const now = clock.now();
     const promotion: Promotion = {
-      id: `${candidate.id}-p`,
+      id: `${candidate.id}-p${rollout.spec.attempt ?? ''}`,
       model: rollout.model,
       spec: {
         rollout: rolloutId,

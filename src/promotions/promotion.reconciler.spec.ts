@@ -19,7 +19,14 @@ import {
   someSpec,
 } from '../models/testing/index.js';
 import { setLogLevel } from '../platform/observability/index.js';
-import { aRollout, CANDIDATE, CHAMPION, FakeRolloutEndings, FakeRolloutStore } from '../rollouts/testing/index.js';
+import {
+  aRollout,
+  CANDIDATE,
+  CHAMPION,
+  FakeRolloutEndings,
+  FakeRolloutStore,
+  OTHER,
+} from '../rollouts/testing/index.js';
 import { aRoute, FakeRouteStore } from '../serving/testing/index.js';
 import { Promoted } from './domain/promotion.js';
 import { EvidenceCollector } from './evidence.js';
@@ -28,6 +35,7 @@ import { PromotionIntake } from './promotion-intake.js';
 import { PromotionReconciler } from './promotion.reconciler.js';
 import { PromotionEndings } from './promote.js';
 import { RecordKeeper } from './record-keeper.js';
+import { PromotionRollback } from './roll-back-promotion.js';
 import { FakePromotionStore, FakeQualityLedger, FakeRecordStore } from './testing/index.js';
 
 const ID = 'digits-t1-c1-p';
@@ -108,6 +116,77 @@ describe('promotions', () => {
     expect(world.promotions.promotions.size).toBe(1);
   });
 
+  it('of a retry have an id and a record of their own', async () => {
+    const first = await world.rollouts.require('digits-t1-c1-r');
+    await world.keeper.keep('digits-t1-c1', {
+      outcome: 'refused',
+      decidedBy: 'rollouts',
+      reason: 'no',
+      rollout: first.id,
+    });
+    await world.rollouts.save({
+      ...{ ...first, id: 'digits-t1-c1-r2', revision: 0 },
+      spec: { ...first.spec, attempt: 2 },
+    });
+    await world.intake.fromRollout('digits-t1-c1-r2');
+    await world.pass('digits-t1-c1-p2');
+    expect((await world.promotions.require('digits-t1-c1-p2')).status.phase).toBe('Promoted');
+    expect(world.records.records.get('digits-t1-c1')).toMatchObject({ outcome: 'refused' });
+    expect(world.records.records.get('digits-t1-c1-a2')).toMatchObject({ outcome: 'promoted' });
+  });
+
+  describe('that are taken back', () => {
+    const BOB = { name: 'bob', role: 'operator', reason: 'users complain' } as const;
+
+    it('let the former champion serve again, as a promotion of its own, and charge what it had cost', async () => {
+      await world.pass();
+      const back = await world.rollback.rollBack(ID, BOB);
+      expect(back).toMatchObject({
+        ...{ id: `${ID}-b`, status: { phase: 'Promoted', by: 'bob' } },
+        spec: { candidateVersion: CHAMPION, champion: CANDIDATE, undoes: ID, charge: 0 },
+      });
+      expect(await world.champions.current('digits')).toMatchObject({ champion: CHAMPION, promotion: `${ID}-b` });
+      expect(world.routes.routes.get('digits')).toMatchObject({ stable: CHAMPION, candidate: null, weight: 0 });
+      expect(await new LedgerAllowance(world.ledger, world.models, world.champions).remaining('digits', CHAMPION)).toBe(
+        0.01,
+      );
+      expect(world.records.records.get(`${ID}-b`)).toMatchObject({
+        outcome: 'rolled-back',
+        reason: expect.stringMatching('bob'),
+      });
+      expect(await world.rollouts.require(`${ID}-b-t`)).toMatchObject({
+        ...{ spec: { candidateVersion: CHAMPION, champion: CANDIDATE, undoes: 'digits-t1-c1-r' } },
+        status: { phase: 'Promoted', settledAt: null },
+      });
+      expect(world.audit.entries.at(-1)).toMatchObject({ action: 'promotions.rollback', actor: 'bob' });
+      expect(world.facts.of(Promoted)).toHaveLength(2);
+    });
+
+    it('are taken back once, however often it is asked for, and not again', async () => {
+      await world.pass();
+      const back = await world.rollback.rollBack(ID, BOB);
+      expect(await world.rollback.rollBack(ID, BOB)).toEqual(back);
+      expect(world.champions.periods).toHaveLength(3);
+      await expect(world.rollback.rollBack(back.id, BOB)).rejects.toThrow(PhaseConflict);
+    });
+
+    it('must have happened, and still be what serves', async () => {
+      await expect(world.rollback.rollBack(ID, BOB)).rejects.toThrow(PhaseConflict);
+      await world.pass();
+      const at = world.clock.now();
+      const next = { champion: OTHER, reference: CHAMPION, promotion: 'digits-m9-p', profile: PROFILE, at };
+      await world.champions.begin({ model: 'digits', ...next });
+      await expect(world.rollback.rollBack(ID, BOB)).rejects.toThrow('is not what serves');
+    });
+
+    it('do not bring back bytes that are not what they were', async () => {
+      await world.pass();
+      world.artifacts.bytes.delete(CHAMPION);
+      await expect(world.rollback.rollBack(ID, BOB)).rejects.toThrow('artifact');
+      expect((await world.champions.current('digits'))?.champion).toBe(CANDIDATE);
+    });
+  });
+
   describe('that need approval', () => {
     beforeEach(async () => {
       world = await newWorld('manual');
@@ -117,6 +196,21 @@ describe('promotions', () => {
     it('wait for it', async () => {
       expect((await world.promotions.require(ID)).status.phase).toBe('AwaitingApproval');
       expect(await world.pass()).toHaveProperty('requeueAfterMs');
+    });
+
+    it('follow an approver who promoted the rollout itself', async () => {
+      const rollout = await world.rollouts.require('digits-t1-c1-r');
+      const promotion = { by: 'bob', reason: 'now' };
+      await world.rollouts.save({
+        ...rollout,
+        status: { phase: 'Ready', since: new Date(0), readings: [], promotion },
+      });
+      await world.pass();
+      expect((await world.promotions.require(ID)).status).toMatchObject({
+        phase: 'Promoted',
+        by: 'bob',
+        reason: 'now',
+      });
     });
 
     it('follow the approver', async () => {
@@ -168,6 +262,7 @@ async function newWorld(approval: 'auto' | 'manual') {
   const [lock, outcomes, artifacts] = [new FakeChangeLock(), new FakeTriggerOutcomes(), new FakeArtifactStore()];
   await lock.acquire('digits', 'digits-t1-c1');
   artifacts.bytes.set(CANDIDATE, new Uint8Array([1]));
+  artifacts.bytes.set(CHAMPION, new Uint8Array([2]));
   const routes = new FakeRouteStore();
   routes.routes.set('digits', aRoute({ model: 'digits', stable: CHAMPION, candidate: CANDIDATE, weight: 50 }));
   const rollouts = new FakeRolloutStore();
@@ -183,12 +278,16 @@ async function newWorld(approval: 'auto' | 'manual') {
     ...{ promotions, candidates, ledger, records, rollouts: rolloutEndings, champions, artifacts },
     ...{ lock, routes, outcomes, facts, audit, unitOfWork, clock },
   });
+  const rollback = new PromotionRollback({
+    ...{ promotions, ledger, records, rollouts: rolloutEndings, champions, artifacts },
+    ...{ routes, facts, audit, unitOfWork, clock },
+  });
   const intake = new PromotionIntake({ promotions, rollouts, candidates, models, queue, unitOfWork, clock });
   const reconciler = new PromotionReconciler(promotions, rollouts, endings);
   await intake.fromRollout('digits-t1-c1-r');
   return {
     ...{ clock, facts, audit, models, champions, lock, outcomes, artifacts, routes, rollouts, rolloutEndings },
-    ...{ promotions, ledger, endings, intake, records: store },
-    pass: () => reconciler.reconcile(ID),
+    ...{ promotions, ledger, endings, rollback, intake, records: store, keeper: records },
+    pass: (id = ID) => reconciler.reconcile(id),
   };
 }

@@ -26,6 +26,11 @@ export class PromotionReconciler implements Reconciler {
       await this.endings.reject(key, { ...system, reason: `its rollout ended: ${rollout.status.reason}` }, 'rollouts');
       return {};
     }
+    const early = rollout.status.phase === 'Ready' ? (rollout.status.promotion ?? null) : null;
+    if (early !== null) {
+      await this.endings.promote(key, { name: early.by, role: 'approver', reason: early.reason });
+      return {};
+    }
     if (promotion.spec.approval === 'manual') return { requeueAfterMs: WAITING_MS };
     await this.endings.promote(key, { ...system, reason: 'every gate passed and the policy asks for no approval' });
     log.info({ promotion: key, model: promotion.model }, 'champion changed');

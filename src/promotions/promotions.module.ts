@@ -25,6 +25,7 @@ import { PROMOTION_KIND, PromotionIntake } from './promotion-intake.js';
 import { PromotionReconciler } from './promotion.reconciler.js';
 import { PromotionEndings } from './promote.js';
 import { RecordKeeper } from './record-keeper.js';
+import { PromotionRollback } from './roll-back-promotion.js';
 
 /** Global, because experiments, which is upstream, is handed `QualityAllowance` without knowing who implements it. */
 @Global()
@@ -118,6 +119,30 @@ import { RecordKeeper } from './record-keeper.js';
         }),
     },
     {
+      provide: PromotionRollback,
+      inject: [
+        ...[PromotionStore, QualityLedger, RecordKeeper, RolloutEndings, ChampionHistory, ArtifactStore, RouteStore],
+        ...[FactBus, AuditLog, UnitOfWork, Clock],
+      ],
+      useFactory: (
+        promotions: PromotionStore,
+        ledger: QualityLedger,
+        records: RecordKeeper,
+        rollouts: RolloutEndings,
+        champions: ChampionHistory,
+        artifacts: ArtifactStore,
+        routes: RouteStore,
+        facts: FactBus,
+        audit: AuditLog,
+        unitOfWork: UnitOfWork,
+        clock: Clock,
+      ) =>
+        new PromotionRollback({
+          ...{ promotions, ledger, records, rollouts, champions, artifacts, routes },
+          ...{ facts, audit, unitOfWork, clock },
+        }),
+    },
+    {
       provide: PromotionReconciler,
       inject: [PromotionStore, RolloutStore, PromotionEndings],
       useFactory: (promotions: PromotionStore, rollouts: RolloutStore, endings: PromotionEndings) =>
@@ -150,7 +175,10 @@ export class PromotionsModule implements OnModuleInit, OnApplicationBootstrap {
       await this.keeper.keep(data.candidate, { outcome: refused, decidedBy: 'experiments', reason: data.reason });
     });
     this.facts.subscribe(RolloutFailed, 'promotions', ({ data }) =>
-      this.keeper.keep(data.candidate, { outcome: refused, decidedBy: 'rollouts', reason: data.reason }),
+      this.keeper.keep(data.candidate, {
+        ...{ outcome: refused, decidedBy: 'rollouts', reason: data.reason },
+        rollout: data.rollout,
+      }),
     );
   }
 

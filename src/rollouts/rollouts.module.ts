@@ -15,9 +15,8 @@ import { PostgresDecisionLog } from './adapters/postgres/decision-log.js';
 import { PostgresRolloutRequests } from './adapters/postgres/rollout-requests.js';
 import { PostgresRolloutSights } from './adapters/postgres/rollout-sights.js';
 import { PostgresRolloutStore } from './adapters/postgres/rollout-store.js';
-import { WindowGateAdmission } from './adapters/windows/window-gate-admission.js';
-import { WindowGateMeter } from './adapters/windows/window-gate-meter.js';
 import { gateRule } from './gate-rules.js';
+import { GatesModule } from './gates.module.js';
 import {
   DecisionLog,
   GateAdmission,
@@ -31,19 +30,27 @@ import {
 import { RolloutControl } from './rollout-control.js';
 import { ROLLOUT_KIND, RolloutIntake } from './rollout-intake.js';
 import { RolloutRetry } from './rollout-retry.js';
+import { RolloutViews } from './rollout-view.js';
 import { RolloutReconciler } from './rollout.reconciler.js';
 import { TrafficModule } from './traffic.module.js';
 
 @Module({
-  imports: [ModelsModule, RoutesModule, TrafficModule, TelemetryModule, TriggersModule, CandidatesModule, ExperimentsModule],
+  imports: [
+    ModelsModule,
+    RoutesModule,
+    TrafficModule,
+    GatesModule,
+    TelemetryModule,
+    TriggersModule,
+    CandidatesModule,
+    ExperimentsModule,
+  ],
   controllers: [RolloutsController],
   providers: [
     { provide: RolloutStore, useClass: PostgresRolloutStore },
     { provide: RolloutRequests, useClass: PostgresRolloutRequests },
     { provide: RolloutSights, useClass: PostgresRolloutSights },
     { provide: DecisionLog, useClass: PostgresDecisionLog },
-    { provide: GateMeter, useClass: WindowGateMeter },
-    { provide: GateAdmission, useClass: WindowGateAdmission },
     {
       provide: RolloutControl,
       inject: [RolloutStore, RolloutRequests, RolloutSights, DecisionLog, WorkQueue, AuditLog, UnitOfWork, Clock],
@@ -57,6 +64,12 @@ import { TrafficModule } from './traffic.module.js';
         unitOfWork: UnitOfWork,
         clock: Clock,
       ) => new RolloutControl({ rollouts, requests, sights, decisions, queue, audit, unitOfWork, clock }),
+    },
+    {
+      provide: RolloutViews,
+      inject: [RolloutSights, RolloutRequests, Clock],
+      useFactory: (sights: RolloutSights, requests: RolloutRequests, clock: Clock) =>
+        new RolloutViews(sights, requests, clock),
     },
     {
       provide: RolloutRetry,

@@ -10,6 +10,8 @@ export interface PromotionSpec {
   readonly approval: 'auto' | 'manual';
   /** Estimated loss against the reference that is charged to the quality budget, as a fraction; never below 0. */
   readonly charge: number;
+  /** The promotion that this one takes back; absent = it is none of that kind. */
+  readonly undoes?: string;
 }
 
 export type PromotionStatus =
@@ -17,7 +19,7 @@ export type PromotionStatus =
   | { readonly phase: 'Promoted'; readonly at: Date; readonly by: string; readonly reason: string }
   | { readonly phase: 'Rejected'; readonly at: Date; readonly by: string; readonly reason: string };
 
-/** The record that the champion changed. Id: `<candidate>-p`. */
+/** The record that the champion changed. Id: `<candidate>-p`, of a retry `<candidate>-p2`, of a rollback `<promotion>-b`. */
 export type Promotion = Aggregate<PromotionSpec, PromotionStatus>;
 
 export const PROMOTION_TRANSITIONS = {
@@ -28,10 +30,10 @@ export const PROMOTION_TRANSITIONS = {
 
 /** How an attempt to change the champion ended, with all its evidence; immutable. */
 export interface PromotionRecord {
-  /** The candidate's id. */
+  /** The candidate's id; of a second attempt `<candidate>-a2`, of a rollback the id of its promotion. */
   readonly id: string;
   readonly model: string;
-  readonly outcome: 'promoted' | 'refused';
+  readonly outcome: 'promoted' | 'refused' | 'rolled-back';
   /** The stage that decided. */
   readonly decidedBy: 'candidates' | 'experiments' | 'rollouts' | 'promotions';
   readonly reason: string;

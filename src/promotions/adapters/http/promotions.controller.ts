@@ -8,6 +8,7 @@ import type { Promotion, PromotionRecord } from '../../domain/promotion.js';
 import { remainingBudget } from '../../domain/quality-ledger.js';
 import { type Charge, PromotionStore, QualityLedger, RecordStore } from '../../ports.js';
 import { PromotionEndings } from '../../promote.js';
+import { PromotionRollback } from '../../roll-back-promotion.js';
 
 const Decision = z
   .strictObject({ reason: z.string().trim().min(1).max(1_000).describe('Why; it goes on record.') })
@@ -22,6 +23,7 @@ export class PromotionsController {
     private readonly records: RecordStore,
     private readonly ledger: QualityLedger,
     private readonly endings: PromotionEndings,
+    private readonly rollback: PromotionRollback,
     private readonly models: ModelStore,
     private readonly champions: ChampionHistory,
   ) {}
@@ -65,6 +67,19 @@ export class PromotionsController {
     @CurrentActor() actor: Actor,
   ): Promise<Promotion> {
     return this.endings.reject(id, { ...actor, reason: body.reason });
+  }
+
+  @Summary('Takes a promotion back: the champion that it replaced serves again. Asks no gate.')
+  @RequireRole('operator')
+  @HttpCode(200)
+  @TakesIfMatch(PromotionStore)
+  @Post('promotions/:id/rollback')
+  rollBack(
+    @Param('id') id: string,
+    @Body({ schema: Decision }) body: z.output<typeof Decision>,
+    @CurrentActor() actor: Actor,
+  ): Promise<Promotion> {
+    return this.rollback.rollBack(id, { ...actor, reason: body.reason });
   }
 
   @Summary('How attempts to change the champion ended, newest first.')
