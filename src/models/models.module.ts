@@ -1,8 +1,5 @@
 import { Global, Module } from '@nestjs/common';
 import { AuditLog, Clock, FactBus, UnitOfWork } from '../kernel/index.js';
-import { type SettingsOf } from '../platform/config/index.js';
-import { FolderArtifactStaging } from './adapters/folder/artifact-staging.js';
-import { FolderArtifactStore } from './adapters/folder/artifact-store.js';
 import { ArtifactsController } from './adapters/http/artifacts.controller.js';
 import { ModelsController } from './adapters/http/models.controller.js';
 import { OnnxModelAdmission } from './adapters/onnx/model-admission.js';
@@ -11,9 +8,9 @@ import { PostgresChangeLock } from './adapters/postgres/change-lock.js';
 import { PostgresModelStore } from './adapters/postgres/model-store.js';
 import { PostgresVersionCatalog } from './adapters/postgres/version-catalog.js';
 import { ApplyModel } from './apply-model.js';
+import { ArtifactsModule } from './artifacts.module.js';
 import { RegisteredDocumentRules } from './document-rules.js';
 import {
-  ArtifactStaging,
   ArtifactStore,
   ChampionHistory,
   ChangeLock,
@@ -24,14 +21,11 @@ import {
   VersionRegistration,
 } from './ports.js';
 import { CheckedVersionRegistration } from './register-version.js';
-import { modelsSettings } from './settings.js';
-
-/** No upload takes so long: what is older was left by a process that died. */
-const LEFTOVER_MS = 3_600_000;
 
 /** Global, because every stage downstream asks the catalog, and telemetry is global itself. */
 @Global()
 @Module({
+  imports: [ArtifactsModule],
   controllers: [ModelsController, ArtifactsController],
   providers: [
     { provide: ModelStore, useClass: PostgresModelStore },
@@ -40,21 +34,6 @@ const LEFTOVER_MS = 3_600_000;
     { provide: ChangeLock, useClass: PostgresChangeLock },
     { provide: DocumentRules, useValue: new RegisteredDocumentRules() },
     { provide: ModelAdmission, useClass: OnnxModelAdmission },
-    {
-      provide: ArtifactStore,
-      inject: [modelsSettings.token, Clock],
-      useFactory: async (settings: SettingsOf<typeof modelsSettings>, clock: Clock) => {
-        const store = new FolderArtifactStore(settings.artifactFolder, settings.artifactBytes);
-        await store.removeLeftovers(new Date(clock.now().getTime() - LEFTOVER_MS));
-        return store;
-      },
-    },
-    {
-      provide: ArtifactStaging,
-      inject: [modelsSettings.token],
-      useFactory: ({ artifactFolder, artifactBytes }: SettingsOf<typeof modelsSettings>) =>
-        new FolderArtifactStaging(artifactFolder, artifactBytes),
-    },
     {
       provide: VersionRegistration,
       inject: [ModelStore, VersionCatalog, ArtifactStore, ModelAdmission, UnitOfWork, Clock],

@@ -61,6 +61,7 @@ const BROKEN: readonly (readonly [rule: string, ...Planted])[] = [
     'src/jobs/adapters/local/cluster.ts',
     `import '@kubernetes/client-node';\n`,
   ],
+  ['@aws-sdk-has-its-place', 'src/models/adapters/folder/bucket.ts', `import '@aws-sdk/client-s3';\n`],
   [
     '@prometheus-io/lezer-promql-has-its-place',
     'src/rollouts/adapters/prometheus/grammar.ts',
@@ -112,6 +113,7 @@ const LEGAL: readonly Planted[] = [
   ],
   ['src/serving/adapters/onnx/session.ts', `import 'onnxruntime-node';\n`],
   ['src/jobs/adapters/kubernetes/cluster.ts', `import '@kubernetes/client-node';\n`],
+  ['src/models/adapters/s3/bucket.ts', `import '@aws-sdk/client-s3';\n`],
   ['src/platform/prometheus/grammar.ts', `import '@prometheus-io/lezer-promql';\n`],
 ];
 

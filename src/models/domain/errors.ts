@@ -77,3 +77,12 @@ export class NotARegularFile extends RatchetError {
     super('Only a regular file can be stored as an artifact.');
   }
 }
+
+/** Thrown when the bucket of the artifacts does not answer, or not to us. */
+export class ArtifactStoreUnavailable extends RatchetError {
+  readonly code = 'unavailable';
+  override readonly retryable = true;
+  constructor(doing: string, reason: string, options: { cause: unknown }) {
+    super(`The artifact store cannot ${doing}: ${reason}.`, { doing, reason }, options);
+  }
+}

@@ -9,7 +9,9 @@ const AREA = /^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/;
 /** The name of an area, which becomes part of a path. @throws InvalidInput */
 export function plainArea(name: string): string {
   if (!AREA.test(name)) {
-    throw new InvalidInput('The area', [{ path: 'name', message: 'must be letters, digits, dots, dashes, underscores' }]);
+    throw new InvalidInput('The area', [
+      { path: 'name', message: 'must be letters, digits, dots, dashes, underscores' },
+    ]);
   }
   return name;
 }

@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import { type Digest, NotFound } from '../../../kernel/index.js';
 import { ArtifactCorrupt, ArtifactTooLarge, NotARegularFile } from '../../domain/errors.js';
+import { artifactStoreContract, CONTRACT_LIMIT } from '../../testing/artifact-store-contract.js';
+import { FolderArtifactStaging } from './artifact-staging.js';
 import { FolderArtifactStore } from './artifact-store.js';
 
 describe('the artifact folder', () => {
@@ -69,4 +71,23 @@ describe('the artifact folder', () => {
     await expect(store.putFile(join(home, 'model.onnx'))).rejects.toThrow(NotARegularFile);
     await expect(store.putFile(home)).rejects.toThrow(NotARegularFile);
   });
+});
+
+describe('the artifact folder as an artifact store', () => {
+  let home: string;
+  beforeEach(async () => {
+    home = await mkdtemp(join(tmpdir(), 'artifacts-'));
+  });
+  afterEach(() => rm(home, { recursive: true, force: true }));
+
+  artifactStoreContract(async () => ({
+    store: new FolderArtifactStore(home, CONTRACT_LIMIT),
+    elsewhere: new FolderArtifactStore(home, CONTRACT_LIMIT),
+    staging: new FolderArtifactStaging(home, CONTRACT_LIMIT),
+    damage: async (digest, bytes) => {
+      const path = join(home, 'sha256', digest.slice(7, 9), digest.slice(7));
+      await chmod(path, 0o644);
+      await writeFile(path, bytes);
+    },
+  }));
 });
