@@ -1,20 +1,20 @@
 import type { FactBus, UnitOfWork } from '../kernel/index.js';
 import type { ChangeLock } from '../models/index.js';
-import type { RouteStore } from '../serving/index.js';
 import type { TriggerOutcomes } from '../triggers/index.js';
 import { achievementOf, type CandidateStore } from '../candidates/index.js';
 import { type Experiment, ExperimentConcluded, type ExperimentStatus } from './domain/experiment.js';
+import type { ExperimentTraffic } from './experiment-traffic.js';
 import type { ExperimentStore } from './ports.js';
 
 type Concluded = Extract<ExperimentStatus, { phase: 'Concluded' }>;
 
-/** Ends an experiment: status, mirror, fact, and on anything but PASS lock and trigger change together or not at all. */
+/** Ends an experiment: status, mirror or share, fact, and on anything but PASS lock and trigger change together or not at all. */
 export class ExperimentEndings {
   constructor(
     private readonly parts: {
       readonly experiments: ExperimentStore;
       readonly candidates: CandidateStore;
-      readonly routes: RouteStore;
+      readonly traffic: ExperimentTraffic;
       readonly lock: ChangeLock;
       readonly outcomes: TriggerOutcomes;
       readonly facts: FactBus;
@@ -23,12 +23,12 @@ export class ExperimentEndings {
   ) {}
 
   async conclude(experiment: Experiment, status: Concluded): Promise<Experiment> {
-    const { experiments, candidates, lock, outcomes, facts, unitOfWork } = this.parts;
+    const { experiments, candidates, traffic, lock, outcomes, facts, unitOfWork } = this.parts;
     const { id, model, spec } = experiment;
     const { verdict, reason } = status;
     return unitOfWork.run('experiments.conclude', async () => {
       const saved = await experiments.save({ ...experiment, status });
-      await this.mirrorOff(experiment);
+      await traffic.end(experiment);
       await facts.publish(ExperimentConcluded, { experiment: id, candidate: spec.candidate, model, verdict, reason });
       // A PASS keeps the lock: the rollout goes on under it.
       if (verdict === 'PASS') return saved;
@@ -39,13 +39,6 @@ export class ExperimentEndings {
       if (trigger !== null) await outcomes.resolve(trigger, OUTCOME[verdict], reason, achieved);
       return saved;
     });
-  }
-
-  private async mirrorOff({ model, spec }: Experiment): Promise<void> {
-    const route = await this.parts.routes.find(model);
-    if (route?.mirror !== spec.candidateVersion) return;
-    const { epoch: _, ...wanted } = route;
-    await this.parts.routes.state({ ...wanted, mirror: null, mirrorFraction: 0 });
   }
 }
 

@@ -2,6 +2,7 @@ import type { CandidateStore } from '../candidates/index.js';
 import type { Clock, UnitOfWork, WorkQueue } from '../kernel/index.js';
 import type { ChampionHistory, ModelStore } from '../models/index.js';
 import { planExperiment } from './domain/plan-experiment.js';
+import type { ExperimentTraffic } from './experiment-traffic.js';
 import type { ExperimentStore, QualityAllowance } from './ports.js';
 
 export const EXPERIMENT_KIND = 'experiment';
@@ -15,6 +16,7 @@ export class ExperimentIntake {
       readonly models: ModelStore;
       readonly champions: ChampionHistory;
       readonly allowance: QualityAllowance;
+      readonly traffic: ExperimentTraffic;
       readonly queue: WorkQueue;
       readonly unitOfWork: UnitOfWork;
       readonly clock: Clock;
@@ -23,7 +25,7 @@ export class ExperimentIntake {
 
   /** Idempotent: the first plan stands. */
   async open(candidateId: string): Promise<void> {
-    const { experiments, candidates, models, champions, allowance, queue, unitOfWork, clock } = this.parts;
+    const { experiments, candidates, models, champions, allowance, traffic, queue, unitOfWork, clock } = this.parts;
     const candidate = await candidates.require(candidateId);
     if (candidate.status.phase !== 'Accepted') return;
     const { spec } = await models.require(candidate.model);
@@ -32,8 +34,11 @@ export class ExperimentIntake {
       candidate,
       evaluation: candidate.status.evaluation,
       policy: spec.experiment,
+      ...(spec.rollout.target === undefined ? {} : { target: spec.rollout.target }),
+      maxErrorRatio: spec.objectives.maxErrorRatio,
       championReference: champion?.reference ?? null,
       allowance: await allowance.remaining(candidate.model, candidate.spec.reference),
+      traffic: await traffic.seen(candidate.model, candidate.spec.champion),
       now: clock.now(),
     });
     await unitOfWork.run('experiments.open', async () => {

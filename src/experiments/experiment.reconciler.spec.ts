@@ -4,12 +4,16 @@ import { FakeTriggerOutcomes } from '../jobs/testing/fakes.js';
 import { FakeClock, ImmediateUnitOfWork, RecordingFactBus, RecordingWorkQueue } from '../kernel/testing/index.js';
 import { FakeChampionHistory, FakeChangeLock, FakeModelStore, someSpec } from '../models/testing/index.js';
 import { setLogLevel } from '../platform/observability/index.js';
-import { aRoute, FakeRouteStore } from '../serving/testing/index.js';
+import { aWindow } from '../monitors/testing/index.js';
+import { aRoute, FakeExposureLog, FakeGatewayStatus, FakeRouteStore } from '../serving/testing/index.js';
 import { ExperimentConcluded } from './domain/experiment.js';
+import { foldPairs, SHADOW_BEGIN } from './domain/shadow-progress.js';
 import { ExperimentEndings } from './experiment-endings.js';
 import { ExperimentIntake } from './experiment-intake.js';
 import { ExperimentReconciler } from './experiment.reconciler.js';
-import { PairEntry } from './pair-entry.js';
+import { ExperimentTraffic } from './experiment-traffic.js';
+import { LiveEntry } from './live-entry.js';
+import { ShadowEntry } from './shadow-entry.js';
 import {
   aPair,
   CANDIDATE,
@@ -19,11 +23,24 @@ import {
   FakeExperimentStore,
   FakeInputs,
   FakePairLog,
+  FakeProgressStore,
   FakeScorer,
+  FakeWindows,
   OTHER,
 } from './testing/index.js';
 
 const ID = 'digits-t1-c1-x';
+const LIVE = {
+  ...{
+    mode: 'live',
+    liveWeight: 50,
+    margin: 0.4,
+    alpha: 0.2,
+    mirrorFraction: 1,
+    maxSamples: 10_000,
+    maxSeconds: 3_600,
+  },
+} as const;
 const NOBODY = { accuracy: null, labelled: 0, agreement: null, compared: 0, referenceAccuracy: null };
 
 describe('ExperimentReconciler', () => {
@@ -55,7 +72,7 @@ describe('ExperimentReconciler', () => {
 
   it('passes an equal candidate, keeps the lock for the rollout and stops mirroring', async () => {
     await world.pass();
-    world.ledger.answers = Array.from({ length: 400 }, (_, n) => aPair(`r${n}`, 1, 1, 1));
+    world.ledger.answers = Array.from({ length: 500 }, (_, n) => aPair(`r${n}`, 1, 1, 1));
     await world.pass();
     expect(await world.status()).toMatchObject({ phase: 'Concluded', verdict: 'PASS' });
     expect(world.facts.of(ExperimentConcluded)).toMatchObject([{ experiment: ID, verdict: 'PASS' }]);
@@ -131,13 +148,106 @@ describe('ExperimentReconciler', () => {
 
   it('says the same again when the pass that concluded died before it could save', async () => {
     await world.pass();
-    world.ledger.answers = Array.from({ length: 400 }, (_, n) => aPair(`r${n}`, 1, 1, 1));
+    world.ledger.answers = Array.from({ length: 500 }, (_, n) => aPair(`r${n}`, 1, 1, 1));
     world.experiments.failNextSave = true;
     await expect(world.pass()).rejects.toThrow('died');
     expect((await world.status()).phase).toBe('Running');
     await world.pass();
     expect(await world.status()).toMatchObject({ verdict: 'PASS', reading: { pairs: expect.any(Number) } });
     expect(world.facts.of(ExperimentConcluded)).toHaveLength(1);
+  });
+
+  it('folds only new pairs, and stands where folding all of them anew would stand', async () => {
+    await world.pass();
+    for (let round = 0; round < 4; round += 1) {
+      for (let n = 0; n < 40; n += 1)
+        world.ledger.answers.push(
+          aPair(
+            `r${round}-${n}`,
+            n % 18 === 9 ? 2 : 1,
+            n % 18 === 0 ? 2 : 1,
+            n % 2 === 0 ? 1 : null,
+            world.clock.now(),
+          ),
+        );
+      world.clock.advance(6_000);
+      await world.pass();
+      await world.pass();
+    }
+    const { spec } = await world.experiments.require(ID);
+    expect(world.log.pairs).toHaveLength(160);
+    const folded = foldPairs(SHADOW_BEGIN, await world.log.list(), spec);
+    expect(await world.progress.find(ID)).toMatchObject({
+      bets: folded.bets,
+      interval: folded.interval,
+      position: 160,
+    });
+  });
+
+  it('does not undo what somebody else has stated since it looked', async () => {
+    await world.pass();
+    const stale = (await world.routes.find('digits'))!;
+    await world.routes.state({ ...stale, stable: OTHER });
+    const experiment = await world.experiments.require(ID);
+    await world.traffic.state(experiment, stale, 'mirror');
+    expect(world.routes.routes.get('digits')).toMatchObject({ stable: OTHER, mirror: null });
+  });
+
+  describe('without a gateway of ours', () => {
+    beforeEach(() => world.gateways.epochs.clear());
+
+    it('scores sampled requests again, says so and mirrors nothing', async () => {
+      await world.pass();
+      expect(await world.status()).toMatchObject({ phase: 'Running', source: 'rescore' });
+      world.sample(500, { label: null });
+      world.clock.advance(6_000);
+      await world.pass();
+      await world.pass();
+      expect(world.routes.routes.get('digits')).toMatchObject({ mirror: null });
+      expect(world.log.pairs.length).toBeGreaterThan(300);
+      expect(await world.status()).toMatchObject({ phase: 'Concluded', verdict: 'PASS' });
+    });
+
+    it('judges by labels where there are some', async () => {
+      await world.pass();
+      world.scorer.says.set(CANDIDATE, 2);
+      world.sample(40, { label: 2 });
+      await world.pass();
+      expect(world.log.pairs).toHaveLength(40);
+      expect(world.log.pairs.every(({ truth, difference }) => truth === 'label' && difference === 1)).toBe(true);
+    });
+
+    it('loses nothing while a version cannot be asked', async () => {
+      await world.pass();
+      world.scorer.away = true;
+      world.sample(40, { label: null });
+      world.clock.advance(6_000);
+      await world.pass();
+      expect(world.log.pairs).toEqual([]);
+      world.scorer.away = false;
+      await world.pass();
+      expect(world.log.pairs).toHaveLength(40);
+    });
+  });
+
+  it('goes over to sampled requests when the mirror makes no pair although requests come', async () => {
+    await world.pass();
+    expect(await world.status()).toMatchObject({ source: 'mirror' });
+    world.clock.advance(31_000);
+    world.windows.windows = [aWindow(CHAMPION, world.clock.now().getTime() / 1000 - 10)];
+    await world.pass();
+    expect(await world.status()).toMatchObject({ source: 'rescore' });
+    expect(world.routes.routes.get('digits')).toMatchObject({ mirror: null });
+  });
+
+  it('says that no traffic comes and what it needs, and judges nobody', async () => {
+    await world.pass();
+    world.clock.advance(60_000);
+    await world.pass();
+    expect(await world.status()).toMatchObject({ phase: 'Running', reason: expect.stringContaining('no traffic') });
+    world.clock.advance(3_600_000);
+    await world.pass();
+    expect(await world.status()).toMatchObject({ verdict: 'BLIND' });
   });
 
   it('plans once, whatever the budget says later', async () => {
@@ -153,6 +263,115 @@ describe('ExperimentReconciler', () => {
     await world.intake.open('digits-t1-c1');
     await world.pass();
     expect(await world.status()).toMatchObject({ verdict: 'INVALID', reason: expect.stringContaining('budget') });
+  });
+});
+
+describe('a live experiment', () => {
+  let world: ReturnType<typeof newWorld>;
+  beforeAll(() => setLogLevel('silent'));
+  beforeEach(async () => {
+    world = newWorld();
+    world.models.models.set('digits', {
+      ...world.models.models.get('digits')!,
+      spec: someSpec({
+        experiment: LIVE,
+        objectives: { ...someSpec().objectives, qualityBudget: { metric: 'accuracy', maxLoss: 0.4 } },
+      }),
+    });
+    world.allowance.left = 0.4;
+    await world.champions.begin({ ...world.champion(CHAMPION), promotion: null });
+    await world.intake.open('digits-t1-c1');
+    await world.pass();
+    await world.pass();
+  });
+
+  /** Both arms' windows of the next minute, and as many labels each. */
+  function serve(requests: number, candidate: { errors?: number; latencyMs?: number; wrong?: number } = {}) {
+    const { wrong = 0, ...window } = candidate;
+    const second = world.clock.now().getTime() / 1000;
+    world.windows.windows.push(
+      aWindow(CHAMPION, second, { requests, latencyMs: 5 }),
+      aWindow(CANDIDATE, second, { requests, latencyMs: 5, ...window }),
+    );
+    for (const version of [CHAMPION, CANDIDATE])
+      for (let n = 0; n < requests; n += 1) {
+        const prediction = version === CANDIDATE && n < wrong ? 2 : 1;
+        const sequence = world.ledger.labelled.length + 1;
+        const at = world.clock.now();
+        world.ledger.labelled.push({
+          ...{ sequence, requestId: `l${sequence}`, version, at, prediction },
+          confidence: 1,
+          label: 1,
+        });
+      }
+    world.clock.advance(60_000);
+  }
+  const expose = (stable: number, candidate: number) =>
+    world.exposures.add(
+      Array.from({ length: stable + candidate }, (_, n) => ({
+        ...{
+          salt: ID,
+          keyHash: `k${n}`,
+          arm: n < stable ? ('stable' as const) : ('candidate' as const),
+          at: world.clock.now(),
+        },
+      })),
+    );
+
+  it('gives the candidate its share on lease, with a salt of its own, and has exposures recorded', async () => {
+    expect(world.routes.routes.get('digits')).toMatchObject({
+      ...{ stable: CHAMPION, candidate: CANDIDATE, weight: 50, salt: ID, exposures: true, mirror: null },
+      confirmBy: new Date(world.clock.now().getTime() + 15_000),
+    });
+  });
+
+  it('passes a candidate that is proven no worse in everything that is asked, and takes its share back', async () => {
+    await expose(1_000, 1_000);
+    for (let minute = 0; minute < 8 && (await world.status()).phase === 'Running'; minute += 1) {
+      serve(500);
+      await world.pass();
+    }
+    const status = await world.status();
+    expect(status).toMatchObject({ phase: 'Concluded', verdict: 'PASS' });
+    expect(status).toMatchObject({
+      reading: { metrics: ['quality', 'errors', 'latency'].map((name) => ({ name, verdict: 'PASS' })) },
+    });
+    expect(world.routes.routes.get('digits')).toMatchObject({ candidate: null, weight: 0, confirmBy: null });
+    expect(await world.lock.holder('digits')).toBe('digits-t1-c1');
+  });
+
+  it.each([
+    ['fails more often', { errors: 200 }, 'errors'],
+    ['is slower', { latencyMs: 50 }, 'latency'],
+    ['is wrong more often', { wrong: 450 }, 'quality'],
+  ])('refuses a candidate that %s, and says by what', async (_, harm, name) => {
+    for (let minute = 0; minute < 8 && (await world.status()).phase === 'Running'; minute += 1) {
+      serve(500, harm);
+      await world.pass();
+    }
+    const status = await world.status();
+    expect(status).toMatchObject({ verdict: 'FAIL' });
+    const reading = 'reading' in status ? status.reading : null;
+    expect(reading?.metrics.filter(({ verdict }) => verdict === 'FAIL').map((metric) => metric.name)).toEqual([name]);
+    expect(world.routes.routes.get('digits')).toMatchObject({ candidate: null });
+  });
+
+  it('counts each window and each label once, however often it looks', async () => {
+    serve(100, { errors: 3 });
+    await world.pass();
+    await world.pass();
+    expect(await world.progress.find(ID)).toMatchObject({
+      champion: { requests: 100, errors: 0, labelled: 100, wrong: 0 },
+      candidate: { requests: 100, errors: 3, labelled: 100 },
+    });
+  });
+
+  it('is blind when the arms are not filled as planned', async () => {
+    await expose(900, 600);
+    serve(100);
+    await world.pass();
+    expect(await world.status()).toMatchObject({ verdict: 'BLIND', reason: expect.stringContaining('sample ratio') });
+    expect(world.outcomes.resolved).toMatchObject([{ outcome: 'failed' }]);
   });
 });
 
@@ -179,24 +398,35 @@ function newWorld() {
     new FakeAnswerLedger(),
     new FakePairLog(),
   ];
+  const [gateways, exposures, windows, progress] = [
+    new FakeGatewayStatus(),
+    new FakeExposureLog(),
+    new FakeWindows(),
+    new FakeProgressStore(),
+  ];
+  gateways.epochs.set('digits', 1);
+  const traffic = new ExperimentTraffic({ routes, gateways, windows, clock });
   const [scorer, samples, allowance, queue] = [
     new FakeScorer(),
     new FakeInputs(),
     new FakeAllowance(),
     new RecordingWorkQueue(),
   ];
-  const endings = new ExperimentEndings({ experiments, candidates, routes, lock, outcomes, facts, unitOfWork });
-  const entry = new PairEntry(
-    { log, ledger, samples, scorer, models, clock },
+  const endings = new ExperimentEndings({ experiments, candidates, traffic, lock, outcomes, facts, unitOfWork });
+  const shadow = new ShadowEntry(
+    { log, progress, ledger, samples, scorer, models, unitOfWork, clock },
     { unlabelledAfterSeconds: 5, rescoreBatch: 256 },
   );
-  const reconciler = new ExperimentReconciler(experiments, { champions, routes, lock }, entry, endings, clock, 500);
+  const live = new LiveEntry({ progress, windows, ledger, exposures, models, unitOfWork, clock }, 0);
+  const seen = { champions, lock, traffic };
+  const reconciler = new ExperimentReconciler(experiments, seen, { shadow, live }, endings, clock, 500);
   const intake = new ExperimentIntake({
     experiments,
     candidates,
     models,
     champions,
     allowance,
+    traffic,
     queue,
     unitOfWork,
     clock,
@@ -216,6 +446,17 @@ function newWorld() {
       samples,
       allowance,
       intake,
+    },
+    ...{ models, gateways, exposures, windows, progress, traffic },
+    /** So many sampled requests that the champion answered with 1. */
+    sample: (count: number, { label }: { label: number | null }) => {
+      for (let n = 0; n < count; n += 1) {
+        const sequence = samples.samples.length + 1;
+        samples.samples.push({
+          ...{ sequence, requestId: `s${sequence}`, version: CHAMPION, at: new Date(clock.now().getTime() + 1) },
+          ...{ input: new Float32Array([1, 2]), prediction: 1, confidence: 1, label, weight: 1 },
+        });
+      }
     },
     pass: () => reconciler.reconcile(ID),
     status: async () => (await experiments.require(ID)).status,

@@ -1,23 +1,35 @@
 import type { Clock, ReconcileResult, Reconciler } from '../kernel/index.js';
 import type { ChampionHistory, ChangeLock } from '../models/index.js';
 import { log } from '../platform/observability/index.js';
-import type { RouteStore } from '../serving/index.js';
+import type { Route } from '../serving/index.js';
 import { advanceExperiment, type ExperimentObservation, invalidity } from './domain/advance-experiment.js';
-import type { Experiment, ExperimentStatus } from './domain/experiment.js';
+import type { EnteredPair } from './domain/enter-pairs.js';
+import type { Experiment, ExperimentReading, ExperimentStatus, PairSource } from './domain/experiment.js';
 import type { ExperimentEndings } from './experiment-endings.js';
 import { EXPERIMENT_KIND } from './experiment-intake.js';
-import { experimentsConcluded, pairsEntered, pairsSeen, wealth } from './metrics.js';
-import type { Entry, PairEntry } from './pair-entry.js';
+import type { ExperimentTraffic } from './experiment-traffic.js';
+import type { LiveEntry } from './live-entry.js';
+import { experimentsConcluded, pairsEntered, showReading } from './metrics.js';
+import type { ShadowEntry } from './shadow-entry.js';
 import type { ExperimentStore } from './ports.js';
 
-/** A reading is saved at most this often; the test itself is computed afresh from the log of pairs on every pass. */
+/** A reading is saved at most this often; what it rests on is saved by the pass that counted it. */
 const SAVE_EVERY_MS = 1_000;
 
-type Situation = Pick<ExperimentObservation, 'championNow' | 'stableNow' | 'locked'>;
+interface Situation extends Pick<ExperimentObservation, 'championNow' | 'stableNow' | 'locked'> {
+  readonly route: Route | null;
+  readonly source: PairSource;
+}
 
-const NO_ENTRY: Entry = { pairs: [], entered: [], fault: null };
+interface Seen {
+  readonly reading: ExperimentReading | null;
+  readonly entered: readonly EnteredPair[];
+  readonly fault: string | null;
+}
 
-/** Waits for its turn, mirrors requests to the candidate, and ends when something is proven or the plan is over. */
+const NOTHING_SEEN: Seen = { reading: null, entered: [], fault: null };
+
+/** Waits for its turn, sends requests to the candidate in the mode of the plan, and ends when something is proven or the plan is over. */
 export class ExperimentReconciler implements Reconciler {
   readonly kind = EXPERIMENT_KIND;
 
@@ -25,10 +37,10 @@ export class ExperimentReconciler implements Reconciler {
     private readonly experiments: ExperimentStore,
     private readonly seen: {
       readonly champions: ChampionHistory;
-      readonly routes: RouteStore;
       readonly lock: ChangeLock;
+      readonly traffic: ExperimentTraffic;
     },
-    private readonly entry: PairEntry,
+    private readonly entries: { readonly shadow: ShadowEntry; readonly live: LiveEntry },
     private readonly endings: ExperimentEndings,
     private readonly clock: Clock,
     private readonly passMs: number,
@@ -38,53 +50,47 @@ export class ExperimentReconciler implements Reconciler {
     const experiment = await this.experiments.find(key);
     if (experiment === null || experiment.status.phase === 'Concluded') return {};
     const situation = await this.observe(experiment);
-    const entry = await this.enter(experiment, situation);
-    const next = advanceExperiment(experiment, { ...situation, pairs: entry.pairs, now: this.clock.now() });
+    const { reading, entered, fault } = await this.enter(experiment, situation);
+    const requests = await this.seen.traffic.recentRequests(experiment.model, experiment.status);
+    const now = this.clock.now();
+    const next = advanceExperiment(experiment, { ...situation, reading, requests, now });
     await this.save(experiment, next);
-    for (const { truth } of entry.entered) pairsEntered.inc({ model: experiment.model, truth });
-    if (entry.fault !== null) log.warn({ experiment: key, reason: entry.fault }, 'the reference could not be asked');
+    for (const { truth } of entered) pairsEntered.inc({ model: experiment.model, truth });
+    if (fault !== null) log.warn({ experiment: key, reason: fault }, 'a version could not be asked');
     return next.phase === 'Concluded' ? {} : { requeueAfterMs: this.passMs };
   }
 
-  /** Asks for the lock only when the champion that the plan is about serves. */
+  /**
+   * The route first: what is stated later is refused when the route has changed since, and with it the champion or the lock.
+   * Asks for the lock only when the champion that the plan is about serves.
+   */
   private async observe(experiment: Experiment): Promise<Situation> {
     const { model, spec } = experiment;
+    const route = await this.seen.traffic.find(model);
+    const stableNow = route?.stable ?? null;
     const championNow = (await this.seen.champions.current(model))?.champion ?? null;
-    const stableNow = (await this.seen.routes.find(model))?.stable ?? null;
     const sound = invalidity(experiment, championNow) === null && stableNow === championNow;
-    return { championNow, stableNow, locked: sound && (await this.seen.lock.acquire(model, spec.candidate)) };
+    const locked = sound && (await this.seen.lock.acquire(model, spec.candidate));
+    return { route, championNow, stableNow, locked, source: await this.seen.traffic.source(experiment) };
   }
 
-  private async enter(experiment: Experiment, { championNow, locked }: Situation): Promise<Entry> {
-    const { status } = experiment;
-    if (status.phase !== 'Running' || invalidity(experiment, championNow) !== null) return NO_ENTRY;
-    if (locked) await this.mirror(experiment);
-    return this.entry.enter(experiment, status.startedAt);
-  }
-
-  /** States the whole wish on every pass: everything to the champion, a copy to the candidate. */
-  private async mirror({ model, spec }: Experiment): Promise<void> {
-    const route = await this.seen.routes.find(model);
-    if (route === null) return;
-    const { stable, salt } = route;
-    const { candidateVersion: mirror, mirrorFraction } = spec;
-    const nobody = { candidate: null, weight: 0, confirmBy: null };
-    await this.seen.routes.state({ model, stable, salt, mirror, mirrorFraction, ...nobody });
+  private async enter(experiment: Experiment, { route, championNow, locked, source }: Situation): Promise<Seen> {
+    const { status, spec } = experiment;
+    if (status.phase !== 'Running' || invalidity(experiment, championNow) !== null) return NOTHING_SEEN;
+    if (locked && route !== null) await this.seen.traffic.state(experiment, route, source);
+    if (spec.mode === 'shadow') return this.entries.shadow.enter(experiment, status.startedAt, source);
+    return { ...NOTHING_SEEN, reading: await this.entries.live.enter(experiment, status.startedAt) };
   }
 
   private async save(experiment: Experiment, next: ExperimentStatus): Promise<void> {
-    const { id, model, status } = experiment;
+    const { id, model, spec, status } = experiment;
     if (next.phase === 'Concluded') {
       await this.endings.conclude(experiment, next);
       experimentsConcluded.inc({ model, verdict: next.verdict });
     } else if (next.phase !== status.phase || this.worthSaving(experiment, next)) {
       await this.experiments.save({ ...experiment, status: next });
     }
-    if (next.phase !== 'Waiting') {
-      wealth.set({ model, claim: 'non-inferior' }, next.reading.wealthNonInferior);
-      wealth.set({ model, claim: 'harm' }, next.reading.wealthHarm);
-      pairsSeen.set({ model }, next.reading.pairs);
-    }
+    if (next.phase !== 'Waiting') showReading(model, spec, next.reading);
     if (next.phase === status.phase) return;
     const verdict = next.phase === 'Concluded' ? { verdict: next.verdict, reason: next.reason } : {};
     log.info({ experiment: id, model, phase: next.phase, ...verdict }, 'experiment advanced');
@@ -94,6 +100,10 @@ export class ExperimentReconciler implements Reconciler {
     if (next.phase === 'Waiting') return status.phase === 'Waiting' && next.reason !== status.reason;
     if (next.phase !== 'Running' || status.phase !== 'Running') return false;
     const due = this.clock.now().getTime() - updatedAt.getTime() >= SAVE_EVERY_MS;
-    return due && next.reading.pairs !== status.reading.pairs;
+    const changed =
+      next.source !== status.source ||
+      next.reason !== (status.reason ?? null) ||
+      JSON.stringify(next.reading) !== JSON.stringify(status.reading);
+    return due && changed;
   }
 }

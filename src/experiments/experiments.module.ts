@@ -4,21 +4,24 @@ import { CandidatesModule } from '../candidates/candidates.module.js';
 import { Clock, FactBus, UnitOfWork, WorkQueue } from '../kernel/index.js';
 import { ChampionHistory, ChangeLock, ModelStore } from '../models/index.js';
 import { ModelsModule } from '../models/models.module.js';
-import { RouteStore, Scorer } from '../serving/index.js';
+import { ExposureLog, GatewayStatus, RouteStore, Scorer } from '../serving/index.js';
 import { RoutesModule } from '../serving/routes.module.js';
-import { AnswerLedger, SampleStore } from '../telemetry/index.js';
+import { AnswerLedger, SampleStore, WindowStore } from '../telemetry/index.js';
 import { TelemetryModule } from '../telemetry/telemetry.module.js';
 import { OpenChanges, TriggerOutcomes } from '../triggers/index.js';
 import { TriggersModule } from '../triggers/triggers.module.js';
 import { ExperimentsController } from './adapters/http/experiments.controller.js';
 import { PostgresExperimentStore } from './adapters/postgres/experiment-store.js';
 import { PostgresPairLog } from './adapters/postgres/pair-log.js';
+import { PostgresProgressStore } from './adapters/postgres/progress-store.js';
 import { ExperimentEndings } from './experiment-endings.js';
 import { EXPERIMENT_KIND, ExperimentIntake } from './experiment-intake.js';
 import { ExperimentReconciler } from './experiment.reconciler.js';
-import { PairEntry } from './pair-entry.js';
-import { ExperimentStore, PairLog, QualityAllowance } from './ports.js';
+import { ExperimentTraffic } from './experiment-traffic.js';
+import { LiveEntry } from './live-entry.js';
+import { ExperimentStore, PairLog, ProgressStore, QualityAllowance } from './ports.js';
 import { experimentsSettings, type ExperimentsSettings } from './settings.js';
+import { ShadowEntry } from './shadow-entry.js';
 
 /** `QualityAllowance` comes from promotions, which is downstream and therefore provides it globally. */
 @Module({
@@ -27,10 +30,17 @@ import { experimentsSettings, type ExperimentsSettings } from './settings.js';
   providers: [
     { provide: ExperimentStore, useClass: PostgresExperimentStore },
     { provide: PairLog, useClass: PostgresPairLog },
+    { provide: ProgressStore, useClass: PostgresProgressStore },
+    {
+      provide: ExperimentTraffic,
+      inject: [RouteStore, GatewayStatus, WindowStore, Clock],
+      useFactory: (routes: RouteStore, gateways: GatewayStatus, windows: WindowStore, clock: Clock) =>
+        new ExperimentTraffic({ routes, gateways, windows, clock }),
+    },
     {
       provide: ExperimentIntake,
       inject: [
-        ...[ExperimentStore, CandidateStore, ModelStore, ChampionHistory, QualityAllowance],
+        ...[ExperimentStore, CandidateStore, ModelStore, ChampionHistory, QualityAllowance, ExperimentTraffic],
         ...[WorkQueue, UnitOfWork, Clock],
       ],
       useFactory: (
@@ -39,53 +49,85 @@ import { experimentsSettings, type ExperimentsSettings } from './settings.js';
         models: ModelStore,
         champions: ChampionHistory,
         allowance: QualityAllowance,
+        traffic: ExperimentTraffic,
         queue: WorkQueue,
         unitOfWork: UnitOfWork,
         clock: Clock,
-      ) => new ExperimentIntake({ experiments, candidates, models, champions, allowance, queue, unitOfWork, clock }),
+      ) =>
+        new ExperimentIntake({
+          ...{ experiments, candidates, models, champions, allowance, traffic, queue, unitOfWork, clock },
+        }),
     },
     {
-      provide: PairEntry,
-      inject: [PairLog, AnswerLedger, SampleStore, Scorer, ModelStore, Clock, experimentsSettings.token],
+      provide: ShadowEntry,
+      inject: [
+        ...[PairLog, ProgressStore, AnswerLedger, SampleStore, Scorer, ModelStore, UnitOfWork, Clock],
+        experimentsSettings.token,
+      ],
       useFactory: (
         log: PairLog,
+        progress: ProgressStore,
         ledger: AnswerLedger,
         samples: SampleStore,
         scorer: Scorer,
         models: ModelStore,
+        unitOfWork: UnitOfWork,
         clock: Clock,
         settings: ExperimentsSettings,
-      ) => new PairEntry({ log, ledger, samples, scorer, models, clock }, settings),
+      ) => new ShadowEntry({ log, progress, ledger, samples, scorer, models, unitOfWork, clock }, settings),
+    },
+    {
+      provide: LiveEntry,
+      inject: [
+        ...[ProgressStore, WindowStore, AnswerLedger, ExposureLog, ModelStore, UnitOfWork, Clock],
+        experimentsSettings.token,
+      ],
+      useFactory: (
+        progress: ProgressStore,
+        windows: WindowStore,
+        ledger: AnswerLedger,
+        exposures: ExposureLog,
+        models: ModelStore,
+        unitOfWork: UnitOfWork,
+        clock: Clock,
+        settings: ExperimentsSettings,
+      ) =>
+        new LiveEntry(
+          { progress, windows, ledger, exposures, models, unitOfWork, clock },
+          settings.windowSettleSeconds,
+        ),
     },
     {
       provide: ExperimentEndings,
-      inject: [ExperimentStore, CandidateStore, RouteStore, ChangeLock, TriggerOutcomes, FactBus, UnitOfWork],
+      inject: [ExperimentStore, CandidateStore, ExperimentTraffic, ChangeLock, TriggerOutcomes, FactBus, UnitOfWork],
       useFactory: (
         experiments: ExperimentStore,
         candidates: CandidateStore,
-        routes: RouteStore,
+        traffic: ExperimentTraffic,
         lock: ChangeLock,
         outcomes: TriggerOutcomes,
         facts: FactBus,
         unitOfWork: UnitOfWork,
-      ) => new ExperimentEndings({ experiments, candidates, routes, lock, outcomes, facts, unitOfWork }),
+      ) => new ExperimentEndings({ experiments, candidates, traffic, lock, outcomes, facts, unitOfWork }),
     },
     {
       provide: ExperimentReconciler,
       inject: [
-        ...[ExperimentStore, ChampionHistory, RouteStore, ChangeLock, PairEntry, ExperimentEndings, Clock],
-        experimentsSettings.token,
+        ...[ExperimentStore, ChampionHistory, ChangeLock, ExperimentTraffic, ShadowEntry, LiveEntry],
+        ...[ExperimentEndings, Clock, experimentsSettings.token],
       ],
       useFactory: (
         experiments: ExperimentStore,
         champions: ChampionHistory,
-        routes: RouteStore,
         lock: ChangeLock,
-        entry: PairEntry,
+        traffic: ExperimentTraffic,
+        shadow: ShadowEntry,
+        live: LiveEntry,
         endings: ExperimentEndings,
         clock: Clock,
-        settings: ExperimentsSettings,
-      ) => new ExperimentReconciler(experiments, { champions, routes, lock }, entry, endings, clock, settings.passMs),
+        { passMs }: ExperimentsSettings,
+      ) =>
+        new ExperimentReconciler(experiments, { champions, lock, traffic }, { shadow, live }, endings, clock, passMs),
     },
   ],
   exports: [ExperimentStore],

@@ -15,6 +15,11 @@ export const experimentsSettings = settingsGroup(
       .min(1)
       .default(256)
       .describe('Largest number of pairs that the reference is asked about in one pass.'),
+    windowSettleSeconds: z.coerce
+      .number()
+      .min(0)
+      .default(3)
+      .describe('A live experiment counts a window so many seconds after its end; what comes later counts nothing.'),
     passMs: z.coerce
       .number()
       .int()

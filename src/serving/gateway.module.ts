@@ -8,12 +8,14 @@ import type { SettingsOf } from '../platform/config/index.js';
 import { log, ReadinessRegistry } from '../platform/observability/index.js';
 import { OpenInferenceController } from './adapters/http/open-inference.controller.js';
 import { Gateway } from './gateway.js';
+import { ExposureRecorder } from './exposure-recorder.js';
 import { LateSink } from './late-sink.js';
 import { Loop } from './loop.js';
 import { Mirror } from './mirror.js';
 import {
   AnswerSink,
   BackgroundEngine,
+  ExposureLog,
   GatewayRegister,
   type InferenceEngine,
   RouteStore,
@@ -43,6 +45,11 @@ const logging: SyncObserver = {
   providers: [
     RouteTable,
     LateSink,
+    {
+      provide: ExposureRecorder,
+      inject: [ExposureLog],
+      useFactory: (exposures: ExposureLog) => new ExposureRecorder(exposures),
+    },
     { provide: ServedCounter, inject: [Clock], useFactory: (clock: Clock) => new ServedCounter(clock) },
     {
       provide: Mirror,
@@ -52,19 +59,23 @@ const logging: SyncObserver = {
     },
     {
       provide: Gateway,
-      inject: [RouteTable, ServingEngine, Mirror, LateSink, ServedCounter, Clock, Ids, servingSettings.token],
+      inject: [
+        ...[RouteTable, ServingEngine, Mirror, LateSink, ServedCounter, ExposureRecorder, Clock, Ids],
+        servingSettings.token,
+      ],
       useFactory: (
         table: RouteTable,
         engine: InferenceEngine,
         mirror: Mirror,
         sink: LateSink,
         counter: ServedCounter,
+        exposures: ExposureRecorder,
         clock: Clock,
         ids: Ids,
         { maxRows, arm, armLingerSeconds }: Settings,
       ) => {
         const pin = { arm, lingerMs: armLingerSeconds * 1000 };
-        return new Gateway({ table, engine, mirror, sink, counter, clock, ids, maxRows, pin });
+        return new Gateway({ table, engine, mirror, sink, counter, exposures, clock, ids, maxRows, pin });
       },
     },
     {
@@ -99,12 +110,14 @@ export class GatewayModule implements OnModuleInit, OnApplicationBootstrap, OnMo
   private readonly loops: readonly Loop[];
   private servedSink: ServedSink | null = null;
   private servedFails = false;
+  private exposuresFail = false;
 
   constructor(
     private readonly moduleRef: ModuleRef,
     private readonly sync: RouteSync,
     private readonly sink: LateSink,
     private readonly counter: ServedCounter,
+    private readonly exposures: ExposureRecorder,
     private readonly readiness: ReadinessRegistry,
     @Inject(servingSettings.token) settings: Settings,
   ) {
@@ -112,6 +125,7 @@ export class GatewayModule implements OnModuleInit, OnApplicationBootstrap, OnMo
       new Loop(settings.routeIntervalMs, () => this.sync.pass()),
       new Loop(settings.heartbeatMs, () => this.sync.report()),
       new Loop(settings.servedIntervalMs, () => this.tellServed()),
+      new Loop(settings.heartbeatMs, () => this.writeExposures()),
     ];
   }
 
@@ -129,7 +143,19 @@ export class GatewayModule implements OnModuleInit, OnApplicationBootstrap, OnMo
   async onModuleDestroy(): Promise<void> {
     await Promise.all(this.loops.map((loop) => loop.stop()));
     await this.tellServed();
+    await this.writeExposures();
     await this.sync.leave();
+  }
+
+  /** Never rejects: what could not be written now is written the next time. */
+  private async writeExposures(): Promise<void> {
+    try {
+      await this.exposures.flush();
+      this.exposuresFail = false;
+    } catch (error) {
+      if (!this.exposuresFail) log.warn({ err: error }, 'exposures could not be written; they are written again');
+      this.exposuresFail = true;
+    }
   }
 
   /** Never rejects: counts that could not be told now are told the next time. */

@@ -15,6 +15,7 @@ import { type Prediction, readPredictions } from './domain/prediction.js';
 import { forTelemetry } from './domain/redact-row.js';
 import type { Arm } from './domain/route.js';
 import { versionOf } from './domain/split.js';
+import type { ExposureRecorder } from './exposure-recorder.js';
 import { answersTotal, requestSeconds } from './metrics.js';
 import type { Mirror } from './mirror.js';
 import type { AnswerSink, Runnable, InferenceEngine } from './ports.js';
@@ -42,6 +43,8 @@ export interface GatewayParts {
   readonly mirror: Mirror;
   readonly sink: AnswerSink;
   readonly counter: ServedCounter;
+  /** Absent: no exposures are recorded. */
+  readonly exposures?: ExposureRecorder;
   readonly clock: Clock;
   readonly ids: Ids;
   readonly maxRows: number;
@@ -80,6 +83,7 @@ export class Gateway {
     const at = clock.now();
     const linger = { candidateGoneAt: served.candidateGoneAt ?? null, lingerMs: pin.lingerMs };
     const arm = armFor(pin.arm, served.route, key ?? id, at, linger);
+    this.parts.exposures?.note(served.route, key ?? id, arm, at);
     const version = versionOf(served.route, arm);
     return this.answer({ model, served, id, arm, version, rows, keepInput: sample, at, began });
   }

@@ -22,6 +22,13 @@ export const mirroredTotal = counter({
   labels: ['model', 'outcome'],
 });
 
+/** Request keys whose arm an experiment records, by outcome (`recorded`, `shed` because too many waited). */
+export const exposuresTotal = counter({
+  name: 'ratchet_serving_exposures_total',
+  help: 'Request keys whose arm was, or should have been, recorded for an experiment.',
+  labels: ['outcome'],
+});
+
 export const queueDepth = gauge({
   name: 'ratchet_serving_queue_requests',
   help: 'Requests that wait for an ONNX Runtime thread.',

@@ -2,7 +2,7 @@ import type { Digest } from '../kernel/index.js';
 import type { TensorContract } from '../models/index.js';
 import type { Answer } from './domain/answer.js';
 import type { GatewayArm } from './domain/pinned-arm.js';
-import type { Route } from './domain/route.js';
+import type { Arm, Route } from './domain/route.js';
 import type { ServedCount } from './domain/served.js';
 
 /** Wanted routes. */
@@ -14,6 +14,11 @@ export abstract class RouteStore {
    * Stating the same route again is a no-op, so it can be stated on every pass. Returns what is stored.
    */
   abstract state(route: Omit<Route, 'epoch'>): Promise<Route>;
+  /**
+   * The same, but only while the stored route still has this epoch: whoever decided by looking at a route must not undo what
+   * somebody else has stated since. Null, and nothing changed, when it has another one or there is none.
+   */
+  abstract stateIf(route: Omit<Route, 'epoch'>, epoch: number): Promise<Route | null>;
 }
 
 /** What the gateways really do. */
@@ -23,6 +28,34 @@ export abstract class GatewayStatus {
    * the gateways that are pinned to it count.
    */
   abstract epochInForce(model: string, arm?: GatewayArm): Promise<number | null>;
+}
+
+/** Which request key came to which arm of a split. */
+export interface Exposure {
+  /** The split's salt. */
+  readonly salt: string;
+  /** Of salt and request key, 32 hexadecimal digits: keys may be names of people. */
+  readonly keyHash: string;
+  readonly arm: Arm;
+  /** When the key came first. */
+  readonly at: Date;
+}
+
+/** Exposures of one split. */
+export interface ExposureCount {
+  readonly stable: number;
+  readonly candidate: number;
+  /** Keys that were seen in the other arm as well: assignment was not sticky. */
+  readonly crossed: number;
+}
+
+/** Exposures that gateways have recorded, each key once: the first one stands. */
+export abstract class ExposureLog {
+  /** Idempotent. */
+  abstract add(exposures: readonly Exposure[]): Promise<void>;
+  abstract count(salt: string): Promise<ExposureCount>;
+  /** Forgets a split. */
+  abstract forget(salt: string): Promise<void>;
 }
 
 /** Scores rows with any version, off the request path. */

@@ -26,7 +26,8 @@ export abstract class AnswerLedger {
   abstract labelledAfter(model: string, version: Digest, after: number, limit: number): Promise<LabelledAnswer[]>;
   /**
    * Pairs where both sides answered: labelled ones in the order of their labels' arrival, then unlabelled ones by time. The
-   * order of what was returned once never changes for labelled pairs.
+   * order of what was returned once never changes for labelled pairs. Whoever remembers the last sequence and time gets only
+   * what is new.
    */
   abstract pairs(model: string, champion: Digest, candidate: Digest, bounds: PairBounds): Promise<PairedAnswer[]>;
 }
@@ -35,11 +36,13 @@ export abstract class AnswerLedger {
 export interface PairBounds {
   /** Only pairs that were answered after it. */
   readonly since: Date;
-  /** Requests that are known already and left out. */
-  readonly except: readonly string[];
+  /** Only labelled pairs whose label came after the one with this sequence; 0 = all. */
+  readonly labelledAfter: number;
   /** Most labelled pairs: those whose labels came first. */
   readonly labelled: number;
-  /** Most unlabelled pairs: the newest of those that were answered until `unlabelledUntil`. */
+  /** Only unlabelled pairs that were answered then or later; those of that very millisecond may have been given before. */
+  readonly unlabelledFrom: Date;
+  /** Most unlabelled pairs: the oldest of those that were answered until `unlabelledUntil`. */
   readonly unlabelled: number;
   readonly unlabelledUntil: Date;
 }

@@ -1,38 +1,35 @@
-import { assertNever, type Digest } from '../../kernel/index.js';
-import { playBets } from './betting.js';
-import type { EnteredPair } from './enter-pairs.js';
-import type { Experiment, ExperimentReading, ExperimentStatus } from './experiment.js';
+import { assertNever, type Digest, type Verdict } from '../../kernel/index.js';
+import type { Experiment, ExperimentReading, ExperimentSpec, ExperimentStatus, PairSource } from './experiment.js';
+import { overall } from './metric.js';
+import { MISMATCH_ALPHA } from './ratio-mismatch.js';
+import { lackOf } from './traffic-state.js';
 
 export interface ExperimentObservation {
   readonly championNow: Digest | null;
-  /** The version that the route gives to everybody; null without a route. */
+  /** The version that the route gives to everybody whom it does not give the candidate; null without a route. */
   readonly stableNow: Digest | null;
   /** Whether this candidate holds the model's change lock now. */
   readonly locked: boolean;
-  /** In the order of entry. */
-  readonly pairs: readonly EnteredPair[];
+  /** Where the tests stand; null while nothing was looked at. */
+  readonly reading: ExperimentReading | null;
+  /** Requests of this model in the last minutes; null = not looked at. */
+  readonly requests: number | null;
+  readonly source?: PairSource;
   readonly now: Date;
 }
 
 export const NOTHING_READ: ExperimentReading = {
-  pairs: 0,
-  discordant: 0,
-  difference: 0,
-  wealthNonInferior: 1,
-  wealthHarm: 1,
-  newestAt: null,
+  ...{ pairs: 0, discordant: 0, difference: 0, wealthNonInferior: 1, wealthHarm: 1 },
+  ...{ newestAt: null, metrics: [], exposure: null },
 };
 
 /** Why an experiment cannot give an answer at all, or null; what it asks is wrong whatever the data say. */
-export function invalidity(experiment: Experiment, championNow: Digest | null): string | null {
-  const { spec } = experiment;
+export function invalidity({ spec }: Experiment, championNow: Digest | null): string | null {
   if (championNow === spec.candidateVersion) return 'the candidate serves as champion already';
   if (championNow !== null && championNow !== spec.champion) {
     return 'the champion has changed since the candidate was evaluated against it';
   }
-  if (spec.margin <= 0)
-    return 'the quality budget against this reference is used up: no loss is small enough to be tested';
-  return null;
+  return spec.objection;
 }
 
 /** The status that should be, from what is seen now. Total; repeating it with the same observation changes nothing. */
@@ -44,7 +41,7 @@ export function advanceExperiment(experiment: Experiment, seen: ExperimentObserv
     case 'Waiting':
       return fromWaiting(experiment, seen);
     case 'Running':
-      return fromRunning(experiment, status.startedAt, seen);
+      return fromRunning(experiment, status, seen);
     default:
       return assertNever(status);
   }
@@ -52,50 +49,93 @@ export function advanceExperiment(experiment: Experiment, seen: ExperimentObserv
 
 function fromWaiting(experiment: Experiment, seen: ExperimentObservation): ExperimentStatus {
   const invalid = invalidity(experiment, seen.championNow);
-  if (invalid !== null) return conclude(seen.now, seen.now, 'INVALID', invalid, NOTHING_READ);
+  if (invalid !== null) {
+    const ended = { startedAt: seen.now, finishedAt: seen.now, reading: NOTHING_READ };
+    return { phase: 'Concluded', verdict: 'INVALID', reason: invalid, ...ended };
+  }
   if (seen.championNow === null || seen.stableNow !== seen.championNow) {
     return { phase: 'Waiting', reason: 'the data plane does not serve the champion yet' };
   }
   if (!seen.locked) return { phase: 'Waiting', reason: 'another change of this model is under way' };
-  return { phase: 'Running', startedAt: seen.now, reading: NOTHING_READ };
+  const source = experiment.spec.mode === 'shadow' ? { source: seen.source ?? 'mirror' } : {};
+  return { phase: 'Running', startedAt: seen.now, reading: NOTHING_READ, reason: null, ...source };
 }
 
-function fromRunning(experiment: Experiment, startedAt: Date, seen: ExperimentObservation): ExperimentStatus {
+type Running = Extract<ExperimentStatus, { phase: 'Running' }>;
+
+function fromRunning(experiment: Experiment, status: Running, seen: ExperimentObservation): ExperimentStatus {
   const { spec } = experiment;
-  const { reading: bets, proven } = playBets(
-    seen.pairs.map((pair) => pair.difference),
-    spec,
-  );
-  const reading: ExperimentReading = { ...bets, newestAt: newest(seen.pairs.slice(0, bets.pairs)) };
-  const end = (verdict: 'PASS' | 'FAIL' | 'UNDECIDED' | 'BLIND' | 'INVALID', reason: string) =>
-    conclude(startedAt, seen.now, verdict, reason, reading);
+  const { startedAt } = status;
+  const reading = seen.reading ?? status.reading;
+  const end = (verdict: Verdict, reason: string): ExperimentStatus => ({
+    ...{ phase: 'Concluded', startedAt, finishedAt: seen.now, verdict, reason, reading },
+  });
   const invalid = invalidity(experiment, seen.championNow);
   if (invalid !== null) return end('INVALID', invalid);
-  const loss = `the measured difference is ${points(reading.difference)} points over ${reading.pairs} pairs`;
-  if (proven === 'non-inferior') return end('PASS', `no worse than ${points(spec.margin)} points: ${loss}`);
-  if (proven === 'harm') return end('FAIL', `worse by more than ${points(spec.margin)} points: ${loss}`);
-  if (reading.pairs >= spec.maxSamples) {
-    return end('UNDECIDED', `nothing was proven within ${spec.maxSamples} pairs, so the champion stays: ${loss}`);
-  }
-  if (seen.now.getTime() - startedAt.getTime() < spec.maxSeconds * 1000)
-    return { phase: 'Running', startedAt, reading };
-  return reading.pairs === 0
-    ? end('BLIND', `no request could be judged within ${spec.maxSeconds} s, which says nothing about the candidate`)
-    : end('UNDECIDED', `nothing was proven within ${spec.maxSeconds} s, so the champion stays: ${loss}`);
+  const mismatch = mismatchOf(spec, reading);
+  if (mismatch !== null) return end('BLIND', mismatch);
+  const proven = overall(reading.metrics);
+  if (proven !== null) return end(proven, proven === 'PASS' ? passReason(spec, reading) : failReason(spec, reading));
+  if (reading.pairs >= spec.maxSamples)
+    return end(
+      'UNDECIDED',
+      `nothing was proven within ${spec.maxSamples} ${samplesName(spec)}, so the champion stays: ${measured(spec, reading)}`,
+    );
+  const elapsed = (seen.now.getTime() - startedAt.getTime()) / 1000;
+  const reason = lackOf(spec, reading, elapsed, seen.requests);
+  if (elapsed < spec.maxSeconds) return { ...status, reading, reason, ...sourceOf(status, seen) };
+  if (reading.pairs === 0)
+    return end(
+      'BLIND',
+      `no request could be judged within ${spec.maxSeconds} s, which says nothing about the candidate`,
+    );
+  if (spec.plan?.samples != null && reading.pairs < spec.plan.samples)
+    return end(
+      'BLIND',
+      `${reason ?? 'too little traffic'}; that says nothing about the candidate: ${measured(spec, reading)}`,
+    );
+  return end(
+    'UNDECIDED',
+    `nothing was proven within ${spec.maxSeconds} s, so the champion stays: ${measured(spec, reading)}`,
+  );
 }
 
-function conclude(
-  startedAt: Date,
-  finishedAt: Date,
-  verdict: 'PASS' | 'FAIL' | 'UNDECIDED' | 'BLIND' | 'INVALID',
-  reason: string,
-  reading: ExperimentReading,
-): ExperimentStatus {
-  return { phase: 'Concluded', startedAt, finishedAt, verdict, reason, reading };
+function sourceOf(status: Running, seen: ExperimentObservation): Pick<Running, 'source'> {
+  const source = seen.source ?? status.source;
+  return source === undefined ? {} : { source };
 }
 
-function newest(pairs: readonly EnteredPair[]): Date | null {
-  return pairs.reduce<Date | null>((last, { at }) => (last === null || at > last ? at : last), null);
+/** Arms that are not filled as planned compare different requests: neither verdict could be believed. */
+function mismatchOf({ weight }: ExperimentSpec, { exposure }: ExperimentReading): string | null {
+  if (exposure === null || exposure.mismatch < 1 / MISMATCH_ALPHA) return null;
+  const { champion, candidate } = exposure;
+  const share = (100 * candidate) / Math.max(1, candidate + champion);
+  return `sample ratio mismatch: ${candidate} of ${candidate + champion} request keys (${share.toFixed(1)} %) came to the candidate where ${weight} % were assigned, so the arms cannot be compared (e-value ${exposure.mismatch.toPrecision(3)})`;
+}
+
+function passReason(spec: ExperimentSpec, reading: ExperimentReading): string {
+  return `no worse than ${points(spec.margin)} points: ${measured(spec, reading)}${others(reading, 'PASS')}`;
+}
+
+function failReason(spec: ExperimentSpec, reading: ExperimentReading): string {
+  const isQuality = reading.metrics[0]?.verdict === 'FAIL';
+  const text = isQuality ? `worse by more than ${points(spec.margin)} points: ` : 'harm is proven: ';
+  return `${text}${measured(spec, reading)}${others(reading, 'FAIL')}`;
+}
+
+/** Metrics beside the first one that say the same. */
+function others({ metrics }: ExperimentReading, verdict: Verdict): string {
+  const names = metrics.slice(1).filter((metric) => metric.verdict === verdict);
+  if (names.length === 0) return '';
+  return `; ${names.map(({ name, effect }) => `${name} ${verdict} (${effect === null ? '–' : effect.toPrecision(3)})`).join(', ')}`;
+}
+
+function measured(spec: ExperimentSpec, reading: ExperimentReading): string {
+  return `the measured difference is ${points(reading.difference)} points over ${reading.pairs} ${samplesName(spec)}`;
+}
+
+function samplesName({ mode }: ExperimentSpec): string {
+  return mode === 'live' ? 'requests of each arm' : 'pairs';
 }
 
 function points(fraction: number): string {

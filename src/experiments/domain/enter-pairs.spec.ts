@@ -6,6 +6,7 @@ import { pickEntrants } from './enter-pairs.js';
 
 const pair = (requestId: string, second: number, label: number | null, candidate = 1): PairedAnswer => ({
   ...{ requestId, at: new Date(T0.getTime() + second * 1000), champion: 1, candidate, label },
+  sequence: label === null ? null : second,
 });
 
 const OPTIONS = {

@@ -1,4 +1,4 @@
-import type { PairedAnswer } from '../../telemetry/index.js';
+import type { PairedAnswer, Sample } from '../../telemetry/index.js';
 import type { Difference } from './betting.js';
 import type { ExperimentSpec } from './experiment.js';
 
@@ -46,7 +46,42 @@ export function pickEntrants(
 }
 
 /** right(candidate) − right(champion), where right means equal to the truth. */
-export function judgePair(pair: PairedAnswer, truth: number, kind: EnteredPair['truth']): EnteredPair {
-  const difference = (Number(pair.candidate === truth) - Number(pair.champion === truth)) as Difference;
+export function judgePair(
+  pair: Pick<PairedAnswer, 'requestId' | 'at' | 'candidate' | 'champion'>,
+  truth: number,
+  kind: EnteredPair['truth'],
+): EnteredPair {
+  const difference = Number(pair.candidate === truth) - Number(pair.champion === truth);
   return { requestId: pair.requestId, at: pair.at, difference, truth: kind };
+}
+
+/**
+ * The sampled requests that are scored again in this pass, in the order in which they were kept: those answered since the
+ * beginning, up to the first one that still waits for its label, so that nobody overtakes. Looks at no answer.
+ * `until` is the sequence up to which the sample has been looked at.
+ */
+export function pickSamples(
+  samples: readonly Sample[],
+  from: number,
+  options: {
+    readonly truth: ExperimentSpec['truth'];
+    readonly since: Date;
+    readonly limit: number;
+    readonly unlabelledAfterMs: number;
+    readonly labelWaitMs: number;
+    readonly now: Date;
+  },
+): { readonly chosen: readonly Sample[]; readonly until: number } {
+  const chosen: Sample[] = [];
+  let until = from;
+  const wait = options.truth === 'labels' ? options.labelWaitMs : options.unlabelledAfterMs;
+  for (const sample of samples) {
+    if (chosen.length >= options.limit) break;
+    const isSince = sample.at > options.since;
+    const isWaiting = sample.label === null && sample.at.getTime() > options.now.getTime() - wait;
+    if (isSince && isWaiting) break;
+    until = sample.sequence;
+    if (isSince && (sample.label !== null || options.truth === 'labels-or-reference')) chosen.push(sample);
+  }
+  return { chosen, until };
 }

@@ -1,14 +1,35 @@
 import { type Aggregate, type Digest, factType, type Transitions, type Verdict } from '../../kernel/index.js';
+import type { BettingReading } from './betting.js';
+import type { MetricPlan, MetricReading } from './metric.js';
+import type { PowerPlan } from './power.js';
+
+/**
+ * `shadow`: the candidate answers nobody; both versions score the same requests. `live`: the candidate answers a share
+ * of the requests, and the arms are compared.
+ */
+export type ExperimentMode = 'shadow' | 'live';
+
+/** Where the pairs of a shadow experiment come from: copies that the built-in gateway mirrors, or sampled requests that are scored again. */
+export type PairSource = 'mirror' | 'rescore';
 
 export interface ExperimentSpec {
   readonly candidate: string;
   readonly candidateVersion: Digest;
   readonly champion: Digest;
   readonly reference: Digest;
+  readonly mode: ExperimentMode;
   /** Largest loss that counts as no worse, after what the quality ledger still allows. */
   readonly margin: number;
+  /** Budget of all metrics together. */
   readonly alpha: number;
+  /** What is asked; the levels sum to `alpha`. Never empty. */
+  readonly metrics: readonly MetricPlan[];
+  /** Shadow: share of requests that are mirrored. */
   readonly mirrorFraction: number;
+  /** Live: share of request keys that the candidate answers, in percent. */
+  readonly weight: number;
+  /** Live: makes the assignment of request keys independent of other experiments, and the same for as long as this one is kept. */
+  readonly salt: string;
   readonly maxSamples: number;
   readonly maxSeconds: number;
   /**
@@ -16,25 +37,41 @@ export interface ExperimentSpec {
    * agreement with the reference where there is no label.
    */
   readonly truth: 'labels' | 'labels-or-reference';
+  /** What was reckoned before the first request; null = planned by a version that did not reckon. */
+  readonly plan: PowerPlan | null;
+  /** Why the plan is refused before it begins, with what would be enough; null = it may begin. */
+  readonly objection: string | null;
 }
 
-/** Where the test stands after so many pairs. */
-export interface ExperimentReading {
+/** Where the tests stand. */
+export interface ExperimentReading extends BettingReading {
+  /** Pairs (shadow) or the smaller arm's judged requests (live), and the quality metric's bets beside. */
   readonly pairs: number;
-  /** Pairs in which exactly one side was right. */
-  readonly discordant: number;
-  /** Mean of right(candidate) − right(champion). */
-  readonly difference: number;
-  /** Wealth of the bets that the candidate is no worse; promotes at 1/alpha. */
-  readonly wealthNonInferior: number;
-  /** Wealth of the bets that it is worse than the margin. */
-  readonly wealthHarm: number;
   readonly newestAt: Date | null;
+  /** One for each metric of the plan, in its order. */
+  readonly metrics: readonly MetricReading[];
+  /** Live: request keys seen in each arm, once each; null in shadow. */
+  readonly exposure: ExposureReading | null;
+}
+
+export interface ExposureReading {
+  readonly champion: number;
+  readonly candidate: number;
+  /** e-value that keys were not assigned as planned; an alarm at 1,000. */
+  readonly mismatch: number;
 }
 
 export type ExperimentStatus =
   | { readonly phase: 'Waiting'; readonly reason: string }
-  | { readonly phase: 'Running'; readonly startedAt: Date; readonly reading: ExperimentReading }
+  | {
+      readonly phase: 'Running';
+      readonly startedAt: Date;
+      readonly reading: ExperimentReading;
+      /** What it lacks (no traffic, too little traffic) and needs; null when it comes along as planned. Absent = null. */
+      readonly reason?: string | null;
+      /** Shadow: where its pairs come from. Absent = mirror. */
+      readonly source?: PairSource;
+    }
   | {
       readonly phase: 'Concluded';
       readonly startedAt: Date;
@@ -44,7 +81,7 @@ export type ExperimentStatus =
       readonly reading: ExperimentReading;
     };
 
-/** Candidate against champion on mirrored live requests. Id: `<candidate>-x`. */
+/** Candidate against champion on live requests. Id: `<candidate>-x`. */
 export type Experiment = Aggregate<ExperimentSpec, ExperimentStatus>;
 
 export const EXPERIMENT_TRANSITIONS = {

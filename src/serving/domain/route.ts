@@ -18,6 +18,8 @@ export interface Route {
   readonly epoch: number;
   /** After this time a weight above 0 is void and the stable version takes everything; null = no lease. */
   readonly confirmBy: Date | null;
+  /** Whether gateways record which request key they gave which arm, once each; absent = no. */
+  readonly exposures?: boolean;
 }
 
 export type Arm = 'stable' | 'candidate';

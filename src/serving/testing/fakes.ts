@@ -10,6 +10,9 @@ import type { ServedCount } from '../domain/served.js';
 import {
   AnswerSink,
   type EngineOutput,
+  type Exposure,
+  type ExposureCount,
+  ExposureLog,
   GatewayRegister,
   GatewayStatus,
   InferenceEngine,
@@ -40,9 +43,35 @@ export class FakeRouteStore extends RouteStore {
     this.routes.set(route.model, stored);
     return stored;
   }
+  async stateIf(route: Omit<Route, 'epoch'>, epoch: number): Promise<Route | null> {
+    return this.routes.get(route.model)?.epoch === epoch ? this.state(route) : null;
+  }
 }
 
-const KEYS = ['model', 'stable', 'candidate', 'weight', 'mirror', 'mirrorFraction', 'salt'];
+/** Exposures in memory. */
+export class FakeExposureLog extends ExposureLog {
+  readonly exposures = new Map<string, Exposure & { crossed: boolean }>();
+  away = false;
+  async add(exposures: readonly Exposure[]): Promise<void> {
+    if (this.away) throw new Error('the database is away');
+    for (const exposure of exposures) {
+      const key = `${exposure.salt} ${exposure.keyHash}`;
+      const known = this.exposures.get(key);
+      if (known === undefined) this.exposures.set(key, { ...exposure, crossed: false });
+      else known.crossed ||= known.arm !== exposure.arm;
+    }
+  }
+  async count(salt: string): Promise<ExposureCount> {
+    const all = [...this.exposures.values()].filter((exposure) => exposure.salt === salt);
+    const of = (arm: string): number => all.filter((exposure) => exposure.arm === arm).length;
+    return { stable: of('stable'), candidate: of('candidate'), crossed: all.filter(({ crossed }) => crossed).length };
+  }
+  async forget(salt: string): Promise<void> {
+    for (const [key, exposure] of this.exposures) if (exposure.salt === salt) this.exposures.delete(key);
+  }
+}
+
+const KEYS = ['model', 'stable', 'candidate', 'weight', 'mirror', 'mirrorFraction', 'salt', 'exposures'];
 
 export class FakeGatewayRegister extends GatewayRegister {
   readonly epochs = new Map<string, ReadonlyMap<string, number>>();

@@ -120,6 +120,22 @@ export class LatencySketch {
     return writer.done();
   }
 
+  /**
+   * How many values lie in each occupied bin, ascending: in (low, high], the bounds exactly those by which values were put
+   * there. The first bin begins with 0, the last one has no end.
+   */
+  cells(): { readonly low: number; readonly high: number; readonly count: number }[] {
+    const bins = this.bins ?? this.spread();
+    const cells: { low: number; high: number; count: number }[] = [];
+    for (let bin = 0; bin < BINS; bin += 1) {
+      const count = bins[bin] as number;
+      if (count === 0) continue;
+      const low = bin === 0 ? 0 : (BOUNDS[bin - 1] as number);
+      cells.push({ low, high: bin === BINS - 1 ? Infinity : (BOUNDS[bin] as number), count });
+    }
+    return cells;
+  }
+
   /** The value at rank `q` of the sorted values, within 1 %; null when there is none. */
   quantile(q: number): number | null {
     if (this.total === 0) return null;

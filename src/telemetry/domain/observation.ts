@@ -19,6 +19,8 @@ export interface PairedAnswer {
   readonly champion: number;
   readonly candidate: number;
   readonly label: number | null;
+  /** Of the label, as in `LabelledAnswer`; null without one. */
+  readonly sequence: number | null;
 }
 
 /** One kept raw input with what was answered. */

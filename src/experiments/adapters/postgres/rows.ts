@@ -13,6 +13,12 @@ export class EnteredPairRow {
   @PrimaryColumn('integer') position!: number;
   @Column('text') requestId!: string;
   @Column('timestamptz') at!: Date;
-  @Column('smallint') difference!: number;
+  @Column('double precision') difference!: number;
   @Column('text') truth!: string;
+}
+
+@Entity({ schema: 'experiments', name: 'progress' })
+export class ProgressRow {
+  @PrimaryColumn('text') experiment!: string;
+  @Column('jsonb') progress!: unknown;
 }

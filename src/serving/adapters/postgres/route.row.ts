@@ -12,4 +12,5 @@ export class RouteRow {
   @Column('text') salt!: string;
   @Column('integer') epoch!: number;
   @Column('timestamptz', { nullable: true }) confirmBy!: Date | null;
+  @Column('boolean', { default: false }) exposures!: boolean;
 }

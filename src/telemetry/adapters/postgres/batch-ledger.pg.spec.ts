@@ -204,8 +204,11 @@ describe('PostgresBatchLedger', () => {
       { requestId: 'r4', label: 1 },
       { requestId: 'r0', label: 0 },
     ]);
-    const all = { except: [], labelled: 10, unlabelled: 10, unlabelledUntil: new Date(T0.getTime() + 60_000) };
     const since = new Date(T0.getTime() - 1);
+    const all = {
+      ...{ labelledAfter: 0, labelled: 10, unlabelledFrom: since, unlabelled: 10 },
+      unlabelledUntil: new Date(T0.getTime() + 60_000),
+    };
     const pairs = await answers.pairs('toy', A, B, { ...all, since });
     expect(
       pairs.map(({ requestId, champion, candidate, label: value }) => [requestId, champion, candidate, value]),
@@ -218,7 +221,8 @@ describe('PostgresBatchLedger', () => {
     const idsOf = async (bounds: Partial<PairBounds>): Promise<string[]> =>
       (await answers.pairs('toy', A, B, { ...all, since, ...bounds })).map(({ requestId }) => requestId);
     expect(await idsOf({ labelled: 1 })).toEqual(['r4', 'r1']);
-    expect(await idsOf({ except: ['r4', 'r1'] })).toEqual(['r0']);
+    expect(await idsOf({ labelledAfter: pairs[0]?.sequence ?? -1 })).toEqual(['r0', 'r1']);
+    expect(await idsOf({ unlabelledFrom: new Date(T0.getTime() + 60_000) })).toEqual(['r4', 'r0']);
     expect(await idsOf({ unlabelled: 0 })).toEqual(['r4', 'r0']);
     expect(await idsOf({ unlabelledUntil: since })).toEqual(['r4', 'r0']);
     expect(await idsOf({ labelled: -5, unlabelled: -5 })).toEqual([]);

@@ -15,14 +15,12 @@ const PAIRS = `
     SELECT request_id, at, shadow_prediction, prediction, label, label_sequence
     FROM telemetry.answer
     WHERE model = $1 AND version = $3 AND shadow_version = $2 AND at > $4
-      AND prediction IS NOT NULL AND shadow_prediction IS NOT NULL),
-  known AS MATERIALIZED (SELECT unnest($5::text[]) AS request_id)
-  SELECT request_id AS "requestId", at, champion, candidate, label FROM (
-    (SELECT * FROM pairs WHERE label_sequence IS NOT NULL AND request_id NOT IN (SELECT request_id FROM known)
-     ORDER BY label_sequence LIMIT $6)
+      AND prediction IS NOT NULL AND shadow_prediction IS NOT NULL)
+  SELECT request_id AS "requestId", at, champion, candidate, label, label_sequence::float8 AS sequence FROM (
+    (SELECT * FROM pairs WHERE label_sequence > $5 ORDER BY label_sequence LIMIT $6)
     UNION ALL
-    (SELECT * FROM pairs WHERE label_sequence IS NULL AND at <= $8 AND request_id NOT IN (SELECT request_id FROM known)
-     ORDER BY at DESC, request_id DESC LIMIT $7)) AS chosen
+    (SELECT * FROM pairs WHERE label_sequence IS NULL AND at >= $7 AND at <= $9
+     ORDER BY at, request_id LIMIT $8)) AS chosen
   ORDER BY label_sequence NULLS LAST, at, request_id`;
 
 @Injectable()
@@ -42,8 +40,9 @@ export class PostgresAnswerLedger extends AnswerLedger {
 
   override pairs(model: string, champion: Digest, candidate: Digest, bounds: PairBounds): Promise<PairedAnswer[]> {
     return this.db.query<PairedAnswer>(PAIRS, [
-      ...[model, champion, candidate, bounds.since.toISOString(), bounds.except],
-      ...[Math.max(0, bounds.labelled), Math.max(0, bounds.unlabelled), bounds.unlabelledUntil.toISOString()],
+      ...[model, champion, candidate, bounds.since.toISOString()],
+      ...[bounds.labelledAfter, Math.max(0, bounds.labelled)],
+      ...[bounds.unlabelledFrom.toISOString(), Math.max(0, bounds.unlabelled), bounds.unlabelledUntil.toISOString()],
     ]);
   }
 }
