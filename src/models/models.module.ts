@@ -74,7 +74,7 @@ import { CheckedVersionRegistration } from './register-version.js';
     VersionCatalog,
     ChampionHistory,
     ChangeLock,
-    ArtifactStore,
+    ArtifactsModule,
     DocumentRules,
     ModelAdmission,
     VersionRegistration,
