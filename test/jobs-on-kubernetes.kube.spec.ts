@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
-import { AttemptRefused } from '../src/jobs/index.js';
+import { AttemptRefused, type JobAttempt } from '../src/jobs/index.js';
 import { AttemptsOnKubernetes, makeAccount } from './support/attempts-on-kubernetes.js';
 import { describeWithNode, openNamespace } from './support/kube.js';
 import { giveScriptedImage } from './support/scripted-pod.js';
@@ -110,7 +110,7 @@ describeWithNode('attempts as Jobs of a real cluster', () => {
 
   it('of three jobs that want a GPU each two run, the third says what it waits for and goes on when one ends', async () => {
     const names = ['one', 'two', 'three'].map((name) => `gpu-${name}-a1`);
-    const attempts = [];
+    const attempts: JobAttempt[] = [];
     for (const name of names) attempts.push(await here.launch(name, { gpus: 1 }));
     const states = async () => {
       const seen = await Promise.all(attempts.map((attempt) => here.runner.observe(attempt)));

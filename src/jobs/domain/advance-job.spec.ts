@@ -3,9 +3,17 @@ import fc from 'fast-check';
 import { mayFollow } from '../../kernel/index.js';
 import { pendingJob, runningJob, SNAPSHOT, T0 } from '../testing/jobs.js';
 import { advanceJob, type JobBounds, type JobDecision } from './advance-job.js';
-import type { AttemptObservation } from './attempt.js';
-import { cancelledFrom, failedFrom, pendingAgain, progressed, runningFrom, succeededFrom } from './job-status.js';
-import { type Job, JOB_TRANSITIONS, type JobStatus } from './job.js';
+import type { AttemptObservation, ExitCause } from './attempt.js';
+import {
+  asSeen,
+  cancelledFrom,
+  failedFrom,
+  pendingAgain,
+  progressed,
+  runningFrom,
+  succeededFrom,
+} from './job-status.js';
+import { type Job, JOB_TRANSITIONS, type JobStatus, type JobWaiting } from './job.js';
 import { reportOf } from '../testing/jobs.js';
 
 const BOUNDS: JobBounds = {
@@ -37,6 +45,10 @@ const exited = (
   endedAt: at(5),
   outputBytes: 0,
   ...over,
+});
+const waiting = (kind: JobWaiting['kind']): AttemptObservation => ({
+  state: 'waiting',
+  waiting: { kind, message: 'because', since: T0 },
 });
 const ABSENT: AttemptObservation = { state: 'absent' };
 
@@ -144,6 +156,94 @@ describe('advanceJob', () => {
       { kind: 'retry', reason: 'attempt 1: the runner is gone and left no exit code' },
     ],
     [
+      'what its surroundings did to it costs it no attempt',
+      runningJob({ maxAttempts: 1 }),
+      exited(143, { cause: 'disrupted' }),
+      6,
+      {
+        ...{ kind: 'retry', disrupted: true, next: { number: 2, name: 'digits-t1-job-a2' }, notBefore: at(8) },
+        reason: 'attempt 1: the runner was driven away (preempted, evicted or drained)',
+      },
+    ],
+    [
+      'nor does a control plane that it could not reach',
+      runningJob({ maxAttempts: 1 }),
+      exited(6, { error: 'no answer for 900 s' }),
+      6,
+      {
+        kind: 'retry',
+        disrupted: true,
+        reason: 'attempt 1: the runner could not reach the job API: no answer for 900 s',
+      },
+    ],
+    [
+      'but that does not go on for ever',
+      runningJob({ maxAttempts: 1 }, { attempt: { number: 4, name: 'digits-t1-job-a4' }, disruptions: 3 }),
+      exited(143, { cause: 'disrupted' }),
+      6,
+      { kind: 'fail' },
+    ],
+    [
+      'disruptions before do not use up the attempts',
+      runningJob({ maxAttempts: 2 }, { attempt: { number: 4, name: 'digits-t1-job-a4' }, disruptions: 3 }),
+      exited(1),
+      6,
+      { kind: 'retry', next: { number: 5, name: 'digits-t1-job-a5' }, notBefore: at(8) },
+    ],
+    [
+      'a refusal is final although it was driven away, too',
+      runningJob(),
+      exited(3, { cause: 'disrupted' }),
+      6,
+      { kind: 'fail' },
+    ],
+    [
+      'one that ran out of memory is tried again with smaller batches',
+      runningJob(),
+      exited(137, { cause: 'out-of-memory' }),
+      6,
+      { kind: 'retry', smaller: true, reason: 'attempt 1: the runner was killed because it ran out of memory' },
+    ],
+    [
+      'so is one whose own watch ended it for its memory',
+      runningJob(),
+      exited(5, { error: 'The job holds 9 bytes of memory, 8 are allowed' }),
+      6,
+      { kind: 'retry', smaller: true },
+    ],
+    [
+      'but only once',
+      runningJob({}, { smaller: true }),
+      exited(137, { cause: 'out-of-memory' }),
+      6,
+      { kind: 'fail', reason: expect.stringContaining('with smaller batches, too') as unknown as string },
+    ],
+    [
+      'and not beyond its attempts',
+      runningJob({ maxAttempts: 1 }),
+      exited(137, { cause: 'out-of-memory' }),
+      6,
+      { kind: 'fail' },
+    ],
+    ['a queue is waited for', runningJob(), waiting('quota'), 900, { kind: 'await' }],
+    [
+      'but not for ever',
+      runningJob(),
+      waiting('quota'),
+      1001,
+      { kind: 'retry', stop: true, reason: 'attempt 1: did not begin within 1001 s: because' },
+    ],
+    ['a machine with room is waited for', runningJob(), waiting('capacity'), 999, { kind: 'await' }],
+    ['an image is waited for', runningJob(), waiting('image'), 299, { kind: 'await' }],
+    ['but for a short time', runningJob(), waiting('image'), 301, { kind: 'retry', stop: true }],
+    [
+      'a wish to cancel wins over waiting',
+      runningJob({ cancel: { by: 'eve', reason: 'no' } }),
+      waiting('quota'),
+      1,
+      { kind: 'cancel' },
+    ],
+    [
       'a wish to cancel wins over launching',
       pendingJob({ cancel: { by: 'eve', reason: 'no' } }),
       ABSENT,
@@ -202,6 +302,14 @@ describe('advanceJob', () => {
         ended: fc.option(fc.integer({ min: -100, max: 400 })),
       })
       .map(({ code, ended }) => exited(code, { endedAt: ended === null ? null : at(ended) })),
+    fc
+      .record({ code: fc.constantFrom(null, 0, 1, 137), began: fc.integer({ min: -100, max: 400 }) })
+      .chain(({ code, began }) =>
+        fc
+          .constantFrom<ExitCause>('disrupted', 'out-of-memory', 'deadline')
+          .map((cause) => exited(code, { cause, startedAt: at(began) })),
+      ),
+    fc.constantFrom<JobWaiting['kind']>('quota', 'capacity', 'image', 'starting').map(waiting),
   );
 
   it('never leaves the transition table, ends every attempt it gives up, and uses no more attempts than allowed', () => {
@@ -222,18 +330,18 @@ describe('advanceJob', () => {
           for (const { observation, after, cancel } of steps) {
             seconds += after;
             if (cancel) job = { ...job, spec: { ...job.spec, cancel: { by: 'eve', reason: 'no' } } };
-            const decision = advanceJob(
-              job,
-              job.status.phase === 'Running' ? observation : ABSENT,
-              BOUNDS,
-              at(seconds),
-            );
-            expect(advanceJob(job, job.status.phase === 'Running' ? observation : ABSENT, BOUNDS, at(seconds))).toEqual(
-              decision,
-            );
+            const seen = job.status.phase === 'Running' ? observation : ABSENT;
+            if (job.status.phase === 'Running') job = { ...job, status: asSeen(job.status, seen, at(seconds)) };
+            const decision = advanceJob(job, seen, BOUNDS, at(seconds));
+            expect(advanceJob(job, seen, BOUNDS, at(seconds))).toEqual(decision);
             const next = follow(job, decision, at(seconds));
             expect(mayFollow(JOB_TRANSITIONS, job.status.phase, next.phase)).toBe(true);
-            expect(next.attempt.number).toBeLessThanOrEqual(maxAttempts);
+            expect(next.attempt.number).toBeLessThanOrEqual(maxAttempts + BOUNDS.maxDisruptions);
+            if ('runnerSeconds' in next) expect(next.runnerSeconds).toBeGreaterThanOrEqual(0);
+            if ('runnerSeconds' in next) expect(next.runnerSeconds).toBeLessThanOrEqual(seconds);
+            const mishaps = 'disruptions' in next ? (next.disruptions ?? 0) : 0;
+            expect(mishaps).toBeLessThanOrEqual(BOUNDS.maxDisruptions);
+            if (next.phase === 'Pending') expect(next.attempt.number - mishaps).toBeLessThanOrEqual(maxAttempts);
             if (JOB_TRANSITIONS[job.status.phase].length === 0) expect(next).toBe(job.status);
             else if (job.spec.cancel !== null) expect(next.phase).toBe('Cancelled');
             job = { ...job, status: next };
