@@ -1,4 +1,7 @@
+import { randomUUID } from 'node:crypto';
 import { EXIT, Failure } from './failure.js';
+
+const ATTEMPTS = 3;
 
 /** What the API answers when it refuses (RFC 9457), as far as the CLI says it. */
 interface Problem {
@@ -26,6 +29,23 @@ export class Client {
 
   post<Answer>(path: string, body: unknown): Promise<Answer> {
     return this.send<Answer>('POST', path, jsonBody(body));
+  }
+
+  /**
+   * A change that may be sent again when the connection breaks: the server answers the same key once and for all.
+   * @throws Failure when it cannot be reached three times in a row
+   */
+  async verb<Answer>(path: string, body: unknown): Promise<Answer> {
+    const { headers, ...request } = jsonBody(body);
+    const once = { ...request, headers: { ...(headers as Record<string, string>), 'idempotency-key': randomUUID() } };
+    for (let attempt = 1; ; attempt += 1) {
+      try {
+        return await this.send<Answer>('POST', path, once);
+      } catch (error) {
+        const broken = error instanceof Failure && error.exitCode === EXIT.unreachable;
+        if (!broken || attempt === ATTEMPTS) throw error;
+      }
+    }
   }
 
   delete<Answer>(path: string): Promise<Answer> {

@@ -94,7 +94,13 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     ['DIFFERENCE', at('status', 'reading', 'difference')],
     ['REASON', at('status', 'reason')],
   ),
-  rollouts: aggregates('rollouts', ['STEP', at('status', 'step')], ['REASON', at('status', 'reason')]),
+  rollouts: aggregates(
+    'rollouts',
+    ['STEP', at('status', 'step')],
+    ['SET %', at('status', 'traffic', 'set')],
+    ['ACTUAL %', at('status', 'traffic', 'actual')],
+    ['REASON', at('status', 'reason')],
+  ),
   promotions: aggregates(
     'promotions',
     ['CHARGE', at('spec', 'charge')],

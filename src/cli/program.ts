@@ -5,6 +5,7 @@ import { createToken, listAudit, listTokens, revokeToken, verifyAudit } from './
 import { apply } from './commands/apply.js';
 import { listLetters, replayLetters, showLetter } from './commands/dlq.js';
 import { get, history } from './commands/get.js';
+import { addRolloutVerbs } from './commands/rollout-verbs.js';
 import { addTriggerVerbs } from './commands/trigger-verbs.js';
 import { EXIT, Failure } from './failure.js';
 import { KINDS } from './kinds.js';
@@ -94,6 +95,7 @@ function buildProgram(surroundings: Surroundings): Command {
   }
   addDeadLetters(program, add);
   addTriggerVerbs(program, add);
+  addRolloutVerbs(program, add);
   addAdministration(program, add);
   return program;
 }

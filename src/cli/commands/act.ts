@@ -17,7 +17,7 @@ export async function act(
   id: string,
   reason: string,
 ): Promise<void> {
-  const answer = await session.client.post<Aggregate>(`/${collection}/${segment(id)}/${verb}`, { reason });
+  const answer = await session.client.verb<Aggregate>(`/${collection}/${segment(id)}/${verb}`, { reason });
   // It happens with the next pass, so the phase is often still the one before.
   session.show(answer, () => `${verb} of ${answer.id} is taken; it is ${answer.status.phase} now`);
 }
