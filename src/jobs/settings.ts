@@ -96,6 +96,13 @@ export const jobsSettings = settingsGroup(
         .min(1)
         .default('ratchet-runner')
         .describe('Account of the runner pods. It needs no rights, and the pods get no token for it.'),
+      claims: z
+        .string()
+        .default('')
+        .transform((text, context) => claimsOf(text, (message) => context.addIssue({ code: 'custom', message })))
+        .describe(
+          'PersistentVolumeClaims of the namespace that runner pods mount read-only, as `name:/path`, separated by commas: a shared cache, say.',
+        ),
       runAsUser: z.coerce.number().int().min(1).default(10_001).describe('User and group of the runner pods.'),
       apiUrl: z
         .url({ protocol: /^https?$/ })
@@ -128,3 +135,21 @@ export const jobsSettings = settingsGroup(
     }),
 );
 export type JobsSettings = SettingsOf<typeof jobsSettings>;
+
+interface Claim {
+  readonly name: string;
+  readonly path: string;
+}
+
+function claimsOf(text: string, fault: (message: string) => void): readonly Claim[] {
+  return text
+    .split(',')
+    .map((part) => part.trim())
+    .filter((part) => part !== '')
+    .flatMap((part) => {
+      const [, name, path] = /^([a-z0-9][-a-z0-9.]{0,252}):(\/[^:,\s]+)$/.exec(part) ?? [];
+      if (name !== undefined && path !== undefined) return [{ name, path }];
+      fault(`must be name:/path, not "${part}"`);
+      return [];
+    });
+}

@@ -50,12 +50,30 @@ describe('the Job of an attempt', () => {
   it('tells the runner where its token lies, and the token to nobody', () => {
     const manifest = JSON.stringify(jobManifest(NAMES, NEEDS, settings()));
     expect(podOf().containers[0]!.args).toEqual([
+      'remote',
       ...['--api', 'http://ratchet:8080', '--attempt', 'digits-t1-job-a1'],
       ...['--token-file', '/var/run/ratchet/token', '--work', '/work/attempt'],
     ]);
     expect(manifest).not.toMatch(/ra_/);
     const secret = secretManifest(NAMES, 'jobs', { uid: 'u' }, 'ra_x');
     expect(secret).toMatchObject({ stringData: { token: 'ra_x' }, metadata: { ownerReferences: [{ uid: 'u' }] } });
+  });
+
+  it('mounts claims that are named, only to read', () => {
+    const pod = podOf({}, { claims: 'cache:/var/cache/models, tools:/opt/tools' });
+    expect(pod.volumes).toContainEqual({
+      name: 'claim-1',
+      persistentVolumeClaim: { claimName: 'tools', readOnly: true },
+    });
+    expect(pod.containers[0]!.volumeMounts).toContainEqual({
+      name: 'claim-1',
+      mountPath: '/opt/tools',
+      readOnly: true,
+    });
+    const broken = jobsSettings.schema.safeParse({ claims: 'cache' });
+    expect(broken.error?.issues.map(({ path, message }) => [path[0], message])).toEqual([
+      ['claims', 'must be name:/path, not "cache"'],
+    ]);
   });
 
   it('leaves out of its labels what cannot be one', () => {

@@ -10,6 +10,7 @@ export type ManifestSettings = Pick<
   | 'imagePullPolicy'
   | 'imagePullSecrets'
   | 'serviceAccount'
+  | 'claims'
   | 'runAsUser'
   | 'apiUrl'
   | 'queue'
@@ -123,6 +124,10 @@ function podSpec(names: ManifestNames, needs: AttemptNeeds, settings: ManifestSe
       { name: 'work', emptyDir: { sizeLimit: String(2 * settings.maxOutputBytes) } },
       { name: 'tmp', emptyDir: { sizeLimit: '1Gi' } },
       { name: 'token', secret: { secretName: names.name, defaultMode: 0o440 } },
+      ...settings.claims.map(({ name }, index) => ({
+        name: `claim-${index}`,
+        persistentVolumeClaim: { claimName: name, readOnly: true },
+      })),
     ],
   };
 }
@@ -134,8 +139,9 @@ function container(names: ManifestNames, needs: AttemptNeeds, settings: Manifest
     name: CONTAINER,
     image: settings.image ?? '',
     imagePullPolicy: settings.imagePullPolicy,
-    command: ['python', '-m', 'ratchet_runners', 'remote'],
+    // The image's own entry point runs `ratchet_runners`, wherever its Python is.
     args: [
+      'remote',
       ...['--api', settings.apiUrl ?? '', '--attempt', names.attempt],
       ...['--token-file', `${TOKEN_FOLDER}/token`, '--work', `${WORK_FOLDER}/attempt`],
     ],
@@ -163,6 +169,7 @@ function container(names: ManifestNames, needs: AttemptNeeds, settings: Manifest
       { name: 'work', mountPath: WORK_FOLDER },
       { name: 'tmp', mountPath: '/tmp' },
       { name: 'token', mountPath: TOKEN_FOLDER, readOnly: true },
+      ...settings.claims.map(({ path }, index) => ({ name: `claim-${index}`, mountPath: path, readOnly: true })),
     ],
   };
 }
