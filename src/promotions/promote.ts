@@ -8,13 +8,14 @@ import {
   withStatus,
 } from '../kernel/index.js';
 import { achievementOf, type CandidateStore } from '../candidates/index.js';
-import type { ArtifactStore, ChampionHistory, ChangeLock } from '../models/index.js';
+import type { ArtifactStore, ChampionHistory, ChangeLock, ModelStore } from '../models/index.js';
 import type { RolloutEndings } from '../rollouts/index.js';
 import type { RouteStore } from '../serving/index.js';
 import type { TriggerOutcomes } from '../triggers/index.js';
-import { NoEvidence } from './domain/errors.js';
+import { BudgetOverdrawn, NoEvidence } from './domain/errors.js';
 import { profileOf } from './domain/profile.js';
 import { Promoted, type Promotion } from './domain/promotion.js';
+import { overdraft } from './domain/quality-ledger.js';
 import type { PromotionStore, QualityLedger } from './ports.js';
 import type { RecordKeeper } from './record-keeper.js';
 
@@ -23,6 +24,8 @@ export interface Decider {
   readonly name: string;
   readonly role: Actor['role'] | 'system';
   readonly reason: string;
+  /** Whether the quality budget may be overdrawn; absent = no. */
+  readonly overrideBudget?: boolean;
 }
 
 /** Ends promotions: the champion changes, or the candidate is turned away. Each is one unit of work. */
@@ -35,6 +38,7 @@ export class PromotionEndings {
       readonly records: RecordKeeper;
       readonly rollouts: RolloutEndings;
       readonly champions: ChampionHistory;
+      readonly models: ModelStore;
       readonly artifacts: ArtifactStore;
       readonly lock: ChangeLock;
       readonly routes: RouteStore;
@@ -49,6 +53,7 @@ export class PromotionEndings {
   /**
    * The candidate becomes champion: history, route, ledger, record, audit, trigger and lock change together or not at all.
    * @throws PhaseConflict when it was rejected or its rollout is no longer ready
+   * @throws BudgetOverdrawn when it costs more than the quality budget has left and `by` does not override that
    * @throws NotFound, ArtifactCorrupt when the version's bytes are not what was evaluated
    */
   async promote(id: string, by: Decider): Promise<Promotion> {
@@ -86,9 +91,11 @@ export class PromotionEndings {
     const { spec, model, id } = promotion;
     const candidate = await candidates.require(spec.candidate);
     if (candidate.status.phase !== 'Accepted') throw new NoEvidence(spec.candidate);
+    const over = await this.overdrawn(promotion, by);
     const at = clock.now();
     await rollouts.markPromoted(spec.rollout);
-    const status = { phase: 'Promoted', at, by: by.name, reason: by.reason } as const;
+    const overdrawn = over === 0 ? {} : { overdraft: over };
+    const status = { phase: 'Promoted', at, by: by.name, reason: by.reason, ...overdrawn } as const;
     const saved = await promotions.save(withStatus(promotion, status));
     await ledger.charge({
       ...{ promotion: id, model, reference: spec.reference, champion: spec.candidateVersion },
@@ -100,9 +107,21 @@ export class PromotionEndings {
     await records.keep(spec.candidate, { ...ending, rollout: spec.rollout });
     if (spec.trigger !== null)
       await outcomes.resolve(spec.trigger, 'promoted', reason, achievementOf(candidate, 'promotions', id));
-    await audit.append(this.entry('promote', promotion, by));
+    await audit.append(this.entry('promote', promotion, by, overdrawn));
     await facts.publish(Promoted, { promotion: id, model });
     return saved;
+  }
+
+  /** By how much the budget is overdrawn on purpose. @throws BudgetOverdrawn when nobody said so */
+  private async overdrawn({ id, model, spec }: Promotion, by: Decider): Promise<number> {
+    const { models, champions, ledger } = this.ports;
+    const { maxLoss } = (await models.require(model)).spec.objectives.qualityBudget;
+    const current = await champions.current(model);
+    const charges = await ledger.list(model, spec.reference);
+    const spent = charges.find(({ champion }) => champion === current?.champion)?.loss ?? 0;
+    const over = overdraft(maxLoss, spent, spec.charge);
+    if (over > 0 && by.overrideBudget !== true) throw new BudgetOverdrawn(id, { charge: spec.charge, maxLoss, spent });
+    return over;
   }
 
   private async serve({ id, model, spec }: Promotion, at: Date, profile: ReturnType<typeof profileOf>): Promise<void> {
@@ -129,14 +148,19 @@ export class PromotionEndings {
     await lock.release(model, spec.candidate);
   }
 
-  private entry(verb: 'promote' | 'reject', { id, spec }: Promotion, by: Decider): Parameters<AuditLog['append']>[0] {
+  private entry(
+    verb: 'promote' | 'reject',
+    { id, spec }: Promotion,
+    by: Decider,
+    more: Readonly<Record<string, number>> = {},
+  ): Parameters<AuditLog['append']>[0] {
     return {
       actor: by.name,
       role: by.role,
       action: `promotions.${verb}`,
       subject: `promotion/${id}`,
       reason: by.reason,
-      detail: { candidate: spec.candidateVersion, champion: spec.champion, charge: spec.charge },
+      detail: { candidate: spec.candidateVersion, champion: spec.champion, charge: spec.charge, ...more },
     };
   }
 }

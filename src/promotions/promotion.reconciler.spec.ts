@@ -28,6 +28,7 @@ import {
   OTHER,
 } from '../rollouts/testing/index.js';
 import { aRoute, FakeRouteStore } from '../serving/testing/index.js';
+import { BudgetOverdrawn } from './domain/errors.js';
 import { Promoted } from './domain/promotion.js';
 import { EvidenceCollector } from './evidence.js';
 import { LedgerAllowance } from './ledger-allowance.js';
@@ -86,6 +87,58 @@ describe('promotions', () => {
     await expect(world.pass()).rejects.toThrow('artifact');
     expect((await world.promotions.require(ID)).status.phase).toBe('AwaitingApproval');
     expect((await world.champions.current('digits'))?.champion).toBe(CHAMPION);
+  });
+
+  describe('that cost more than the budget has left', () => {
+    const spend = (maxLoss: number) =>
+      world.models.models.set('digits', {
+        ...world.models.models.get('digits')!,
+        spec: someSpec({
+          promotion: { approval: 'manual' },
+          objectives: { ...someSpec().objectives, qualityBudget: { metric: 'accuracy', maxLoss } },
+        }),
+      });
+
+    it('do not happen by themselves: the candidate is turned away, with the figures', async () => {
+      spend(0.001);
+      await world.pass();
+      const { status } = await world.promotions.require(ID);
+      expect(status).toMatchObject({ phase: 'Rejected', by: 'system:promotions' });
+      expect(status).toMatchObject({
+        reason: expect.stringMatching(/costs 0\.25 points .* allows 0\.10, of which 0\.10/),
+      });
+      expect(world.ledger.charges).toEqual([]);
+    });
+
+    it('are refused to an approver who does not say so, and change nothing', async () => {
+      spend(0.001);
+      await expect(world.endings.promote(ID, ANN)).rejects.toThrow(BudgetOverdrawn);
+      expect((await world.promotions.require(ID)).status.phase).toBe('AwaitingApproval');
+      expect(world.ledger.charges).toEqual([]);
+    });
+
+    it('happen when an approver overrides the budget, and the overdraft is on record', async () => {
+      spend(0.001);
+      await world.endings.promote(ID, { ...ANN, overrideBudget: true });
+      const { status } = await world.promotions.require(ID);
+      expect('overdraft' in status ? status.overdraft : 0).toBeCloseTo(0.0015, 9);
+      expect(world.audit.entries[0]?.detail).toMatchObject({ overdraft: expect.any(Number) });
+    });
+
+    it('happen when they replace a champion that has cost even more', async () => {
+      spend(0.001);
+      const at = world.clock.now();
+      await world.ledger.charge({
+        promotion: 'p0',
+        model: 'digits',
+        reference: CHAMPION,
+        champion: CHAMPION,
+        loss: 0.02,
+        at,
+      });
+      await world.endings.promote(ID, ANN);
+      expect((await world.promotions.require(ID)).status).toMatchObject({ phase: 'Promoted' });
+    });
   });
 
   it('charge what is left of the budget of this reference, and of no other', async () => {
@@ -275,7 +328,7 @@ async function newWorld(approval: 'auto' | 'manual') {
   });
   const records = new RecordKeeper(store, collector, unitOfWork, clock);
   const endings = new PromotionEndings({
-    ...{ promotions, candidates, ledger, records, rollouts: rolloutEndings, champions, artifacts },
+    ...{ promotions, candidates, ledger, records, rollouts: rolloutEndings, champions, artifacts, models },
     ...{ lock, routes, outcomes, facts, audit, unitOfWork, clock },
   });
   const rollback = new PromotionRollback({

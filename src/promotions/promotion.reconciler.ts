@@ -1,6 +1,7 @@
 import type { ReconcileResult, Reconciler } from '../kernel/index.js';
 import type { RolloutStore } from '../rollouts/index.js';
 import { log } from '../platform/observability/index.js';
+import { BudgetOverdrawn } from './domain/errors.js';
 import type { PromotionStore } from './ports.js';
 import { PROMOTION_KIND } from './promotion-intake.js';
 import type { PromotionEndings } from './promote.js';
@@ -28,12 +29,23 @@ export class PromotionReconciler implements Reconciler {
     }
     const early = rollout.status.phase === 'Ready' ? (rollout.status.promotion ?? null) : null;
     if (early !== null) {
-      await this.endings.promote(key, { name: early.by, role: 'approver', reason: early.reason });
-      return {};
+      try {
+        await this.endings.promote(key, { name: early.by, role: 'approver', reason: early.reason });
+        return {};
+      } catch (error) {
+        // Whoever promoted ahead of the steps has not said that the budget may be overdrawn: that is asked for by itself.
+        if (!(error instanceof BudgetOverdrawn)) throw error;
+        return { requeueAfterMs: WAITING_MS };
+      }
     }
     if (promotion.spec.approval === 'manual') return { requeueAfterMs: WAITING_MS };
-    await this.endings.promote(key, { ...system, reason: 'every gate passed and the policy asks for no approval' });
-    log.info({ promotion: key, model: promotion.model }, 'champion changed');
+    try {
+      await this.endings.promote(key, { ...system, reason: 'every gate passed and the policy asks for no approval' });
+      log.info({ promotion: key, model: promotion.model }, 'champion changed');
+    } catch (error) {
+      if (!(error instanceof BudgetOverdrawn)) throw error;
+      await this.endings.reject(key, { ...system, reason: error.message });
+    }
     return {};
   }
 }

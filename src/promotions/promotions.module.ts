@@ -95,7 +95,7 @@ import { PromotionRollback } from './roll-back-promotion.js';
           ChampionHistory,
           ArtifactStore,
         ],
-        ...[ChangeLock, RouteStore, TriggerOutcomes, FactBus, AuditLog, UnitOfWork, Clock],
+        ...[ModelStore, ChangeLock, RouteStore, TriggerOutcomes, FactBus, AuditLog, UnitOfWork, Clock],
       ],
       useFactory: (
         promotions: PromotionStore,
@@ -105,6 +105,7 @@ import { PromotionRollback } from './roll-back-promotion.js';
         rollouts: RolloutEndings,
         champions: ChampionHistory,
         artifacts: ArtifactStore,
+        models: ModelStore,
         lock: ChangeLock,
         routes: RouteStore,
         outcomes: TriggerOutcomes,
@@ -115,7 +116,7 @@ import { PromotionRollback } from './roll-back-promotion.js';
       ) =>
         new PromotionEndings({
           ...{ promotions, candidates, ledger, records, rollouts, champions, artifacts },
-          ...{ lock, routes, outcomes, facts, audit, unitOfWork, clock },
+          ...{ models, lock, routes, outcomes, facts, audit, unitOfWork, clock },
         }),
     },
     {

@@ -18,3 +18,19 @@ export class NoLongerServes extends RatchetError {
     });
   }
 }
+
+/** Thrown when a promotion would charge the quality budget with more than is left, and nobody has overridden it on record. */
+export class BudgetOverdrawn extends RatchetError {
+  readonly code = 'unprocessable';
+  constructor(
+    promotion: string,
+    figures: { readonly charge: number; readonly maxLoss: number; readonly spent: number },
+  ) {
+    const points = (fraction: number): string => (100 * fraction).toFixed(2);
+    const left = Math.max(0, figures.maxLoss - figures.spent);
+    super(
+      `The promotion "${promotion}" costs ${points(figures.charge)} points against the reference, and the quality budget allows ${points(figures.maxLoss)}, of which ${points(left)} are left. Approve it with "overrideBudget": true to put that on record, or reject it.`,
+      { promotion, ...figures, left },
+    );
+  }
+}

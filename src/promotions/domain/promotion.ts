@@ -16,7 +16,14 @@ export interface PromotionSpec {
 
 export type PromotionStatus =
   | { readonly phase: 'AwaitingApproval'; readonly since: Date }
-  | { readonly phase: 'Promoted'; readonly at: Date; readonly by: string; readonly reason: string }
+  | {
+      readonly phase: 'Promoted';
+      readonly at: Date;
+      readonly by: string;
+      readonly reason: string;
+      /** By how much it overdrew the quality budget, which somebody has overridden; absent = not at all. */
+      readonly overdraft?: number;
+    }
   | { readonly phase: 'Rejected'; readonly at: Date; readonly by: string; readonly reason: string };
 
 /** The record that the champion changed. Id: `<candidate>-p`, of a retry `<candidate>-p2`, of a rollback `<promotion>-b`. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from '@jest/globals';
 import fc from 'fast-check';
 import type { Evaluation } from '../../candidates/index.js';
-import { chargeOf, remainingBudget } from './quality-ledger.js';
+import { chargeOf, overdraft, remainingBudget } from './quality-ledger.js';
 
 const share = (value: number) => ({ value, samples: 400 });
 const evaluation = (candidate: number, reference: number): Evaluation => ({
@@ -39,6 +39,33 @@ describe('the quality ledger', () => {
     }
     expect(promoted).toBe(4);
     expect(remainingBudget(maxLoss, champion)).toBeCloseTo(0, 12);
+  });
+
+  it('is never overdrawn by any sequence of promotions, unless an override is on record or a worse champion is replaced', () => {
+    const charges = fc.array(
+      fc.record({ charge: fc.double({ min: 0, max: 0.2, noNaN: true }), override: fc.boolean() }),
+      { maxLength: 30 },
+    );
+    fc.assert(
+      fc.property(fc.double({ min: 0, max: 0.1, noNaN: true }), charges, (maxLoss, promotions) => {
+        let spent: number | null = null;
+        let overridden = false;
+        for (const { charge, override } of promotions) {
+          const over = overdraft(maxLoss, spent, charge);
+          if (over > 0 && !override) continue;
+          if (over > 0) overridden = true;
+          spent = charge;
+          if (!overridden) expect(spent).toBeLessThanOrEqual(maxLoss + 1e-8);
+        }
+      }),
+    );
+  });
+
+  it('may fall back towards the budget step by step, but never rise above it again', () => {
+    expect(overdraft(0.02, 0.08, 0.05)).toBe(0);
+    expect(overdraft(0.02, 0.05, 0.06)).toBeCloseTo(0.04, 12);
+    expect(overdraft(0.02, 0.05, 0.05)).toBeCloseTo(0.03, 12);
+    expect(overdraft(0.02, null, 0.02)).toBe(0);
   });
 
   it('never leaves a negative budget and never more than the whole', () => {

@@ -19,3 +19,16 @@ export function chargeOf(evaluation: Evaluation): number {
 export function remainingBudget(maxLoss: number, championCharge: number | null): number {
   return Math.max(0, maxLoss - (championCharge ?? 0));
 }
+
+/** Rounding of a difference of two shares is no loss. */
+const ROUNDING = 1e-9;
+
+/**
+ * By how much a promotion would overdraw the budget: what of its charge lies above `maxLoss`. 0 within the budget, and also when
+ * it charges less than the champion that serves: whoever replaces a damaged champion by a better one lowers what is spent, even
+ * where that is still above the budget.
+ */
+export function overdraft(maxLoss: number, championCharge: number | null, charge: number): number {
+  if (charge <= maxLoss + ROUNDING || charge < (championCharge ?? 0) - ROUNDING) return 0;
+  return charge - maxLoss;
+}

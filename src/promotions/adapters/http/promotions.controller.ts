@@ -14,6 +14,13 @@ const Decision = z
   .strictObject({ reason: z.string().trim().min(1).max(1_000).describe('Why; it goes on record.') })
   .meta({ id: 'PromotionDecision' });
 
+const Approval = Decision.extend({
+  overrideBudget: z
+    .boolean()
+    .default(false)
+    .describe('Promote although it costs more than the quality budget has left; it goes on record.'),
+}).meta({ id: 'PromotionApproval' });
+
 /** Promotions, the records of every attempt, and the quality budget. */
 @ApiTags('promotions')
 @Controller('api/v1')
@@ -50,10 +57,10 @@ export class PromotionsController {
   @Post('promotions/:id/approve')
   approve(
     @Param('id') id: string,
-    @Body({ schema: Decision }) body: z.output<typeof Decision>,
+    @Body({ schema: Approval }) body: z.output<typeof Approval>,
     @CurrentActor() actor: Actor,
   ): Promise<Promotion> {
-    return this.endings.promote(id, { ...actor, reason: body.reason });
+    return this.endings.promote(id, { ...actor, ...body });
   }
 
   @Summary('Turns the candidate away; traffic goes back to the champion.')
