@@ -39,6 +39,9 @@ const KNOWN = new Set([
     Object.keys(schema.shape).map((key) => variableName(name, key)),
   ),
   'RATCHET_ROLES',
+  // What every AWS program reads.
+  'AWS_ACCESS_KEY_ID',
+  'AWS_SECRET_ACCESS_KEY',
 ]);
 const SECRET = /(DATABASE|PROMETHEUS)_URL$|_BROKERS$|_TOKEN$|_USERNAME$|_PASSWORD$|SECRET|ACCESS_KEY/;
 

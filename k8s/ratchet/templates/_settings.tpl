@@ -5,8 +5,36 @@
 - name: RATCHET_MODELS_ARTIFACT_FOLDER
   value: /var/lib/ratchet/shared/artifacts
 {{- else -}}
+- name: RATCHET_MODELS_ARTIFACT_STORE
+  value: s3
 - name: RATCHET_MODELS_ARTIFACT_FOLDER
   value: /var/lib/ratchet/artifacts
+- name: RATCHET_MODELS_CACHE_FOLDER
+  value: /var/lib/ratchet/cache
+- name: RATCHET_MODELS_CACHE_BYTES
+  value: {{ .s3.cacheBytes | int64 | quote }}
+- name: RATCHET_MODELS_S3_BUCKET
+  value: {{ .s3.bucket | quote }}
+{{- with .s3.prefix }}
+- name: RATCHET_MODELS_S3_PREFIX
+  value: {{ . | quote }}
+{{- end }}
+{{- with .s3.region }}
+- name: RATCHET_MODELS_S3_REGION
+  value: {{ . | quote }}
+{{- end }}
+{{- with .s3.endpoint }}
+- name: RATCHET_MODELS_S3_ENDPOINT
+  value: {{ . | quote }}
+{{- end }}
+- name: RATCHET_MODELS_S3_PATH_STYLE
+  value: {{ .s3.pathStyle | quote }}
+{{- with .s3.secret }}
+{{- if .name }}
+{{- include "ratchet.secretEnv" (dict "name" "AWS_ACCESS_KEY_ID" "secret" .name "key" .accessKeyIdKey) | nindent 0 }}
+{{- include "ratchet.secretEnv" (dict "name" "AWS_SECRET_ACCESS_KEY" "secret" .name "key" .secretAccessKeyKey) | nindent 0 }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end }}
 {{- end -}}
@@ -37,9 +65,9 @@
 - name: RATCHET_JOBS_MAX_GPUS
   value: {{ .maxGpus | quote }}
 {{- end }}
-{{- with .kueueQueue }}
+{{- if and .kueue.enabled .kueue.queue }}
 - name: RATCHET_JOBS_QUEUE
-  value: {{ . }}
+  value: {{ .kueue.queue }}
 {{- end }}
 {{- end }}
 {{- if .root.Values.prometheus.secret.name }}
