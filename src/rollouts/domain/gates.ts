@@ -61,6 +61,8 @@ export interface Assessment {
   readonly blind: string | null;
   /** Gates that see and do not say PASS yet; overruled ones are none of them. */
   readonly undecided: readonly GateReading[];
+  /** How many of those that have a say say PASS. */
+  readonly passed: number;
   /** How many gates have a say. */
   readonly voices: number;
 }
@@ -86,6 +88,7 @@ export function assess(
     alarmed: bad.filter((reading) => roleOf(reading.gate) === 'signal' && !isOverruled(reading)),
     blind: blindReason(said, isOverruled),
     undecided: counted.filter((reading) => reading.verdict !== 'PASS' && !isOverruled(reading)),
+    passed: counted.filter(({ verdict }) => verdict === 'PASS').length,
     voices: voices.length,
   };
 }

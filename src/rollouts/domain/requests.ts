@@ -17,7 +17,7 @@ export const PHASES_OF_VERB: Readonly<Record<RolloutVerb, readonly RolloutStatus
 /**
  * Why a rollout cannot be advanced or promoted now, in a sentence; null when it can. Nobody, whatever the role, gets past a
  * guardrail that fails or a gate that cannot see. `advance` may leave out a hold and what is undecided; `promote` leaves out
- * the other steps, so it needs a PASS of every guardrail.
+ * the other steps, so it needs a PASS of every guardrail and no signal that fails; to overrule a signal is what resuming is for.
  * @param seen what the gates of the present step say, null when nothing is in force
  * @param inForce whether the data plane gives what was set
  */
@@ -34,6 +34,9 @@ export function objectionTo(
   if (seen.blind !== null) return `its gates cannot see: ${seen.blind}`;
   if (seen.broken !== null) return broken(seen);
   if (verb === 'advance') return null;
+  const [alarmed] = seen.alarmed;
+  if (alarmed !== undefined) return `the signal ${nameOf(alarmed.gate)} says ${alarmed.verdict}: ${alarmed.reason}`;
+  if (seen.passed === 0) return 'no gate says PASS';
   const waiting = seen.undecided.find(({ gate }) => roleOf(gate) === 'guardrail');
   return waiting === undefined ? null : `the guardrail ${nameOf(waiting.gate)} does not pass: ${waiting.reason}`;
 }
