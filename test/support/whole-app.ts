@@ -17,6 +17,8 @@ export interface WholeApp {
   readonly url: string;
   /** Its files: artifacts, attempts, and whatever a test puts there. */
   readonly folder: string;
+  /** For further processes on the same state. */
+  readonly databaseUrl: string;
   call(method: string, path: string, body?: unknown, token?: string): Promise<Answer>;
   /** @throws when it is refused */
   upload(bytes: Uint8Array, token?: string): Promise<string>;
@@ -55,6 +57,7 @@ export async function startWholeApp(
   return {
     url,
     folder,
+    databaseUrl: database.url,
     call: (method, path, body, token) => call(url + path, method, body, token),
     upload: (bytes, token) => upload(url, bytes, token),
     close: async () => {
@@ -66,8 +69,15 @@ export async function startWholeApp(
 }
 
 /** Text is sent as it is, everything else as JSON. */
-async function call(url: string, method: string, body: unknown, token: string | undefined): Promise<Answer> {
+export async function call(
+  url: string,
+  method: string,
+  body: unknown,
+  token: string | undefined,
+  more: Readonly<Record<string, string>> = {},
+): Promise<Answer> {
   const headers = {
+    ...more,
     ...authorization(token),
     ...(body === undefined ? {} : { 'content-type': 'application/json' }),
   };
@@ -77,7 +87,7 @@ async function call(url: string, method: string, body: unknown, token: string | 
   return { status: response.status, body: said === '' ? {} : (JSON.parse(said) as Record<string, unknown>) };
 }
 
-async function upload(url: string, bytes: Uint8Array, token: string | undefined): Promise<string> {
+export async function upload(url: string, bytes: Uint8Array, token: string | undefined): Promise<string> {
   const headers = { 'content-type': 'application/octet-stream', ...authorization(token) };
   const response = await fetch(`${url}/api/v1/artifacts`, { method: 'POST', headers, body: Buffer.from(bytes) });
   const said = (await response.json()) as { digest?: string };
