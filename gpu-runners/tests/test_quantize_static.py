@@ -67,6 +67,15 @@ def test_same_inputs_give_the_same_candidate(tmp_path: Path) -> None:
     assert one["figures"] == other["figures"]
 
 
+def test_the_batch_size_bounds_memory_and_changes_nothing_else(tmp_path: Path) -> None:
+    candidates = set()
+    for size in (1, 16, 32):
+        out = tmp_path / f"out{size}"
+        assert run(write_job(tmp_path, parameters={"batchSize": size}), out).returncode == 0
+        candidates.add(report(out)["artifacts"][0]["digest"])
+    assert len(candidates) == 1
+
+
 @pytest.mark.parametrize(
     "parameters",
     [{"method": "percentile"}, {"method": "ema", "averaging": 0.5}, {"perChannel": True}],

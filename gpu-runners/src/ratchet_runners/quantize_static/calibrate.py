@@ -14,7 +14,6 @@ from ratchet_runners.model.scoring import serialise, session_of
 from ratchet_runners.quantize_static.config import QuantizeStatic
 from ratchet_runners.workbench import Workbench
 
-BATCH = 32
 BINS = 4096
 
 #: Lowest and highest value by tensor.
@@ -48,19 +47,20 @@ def calibrate(
 ) -> Ranges:
     """Ranges of `tensors` over `rows`. Percentile takes a second pass, for histograms between minimum and maximum."""
     method, averaging, given = config.method, config.averaging, bench.contract.input.name
+    size = config.batch_size
     passes = 2 if method == "percentile" else 1
     done = 0
 
     def stream(consume: Callable[[str, npt.NDArray[np.float32]], None]) -> None:
         nonlocal done
-        for start in range(0, len(rows), BATCH):
-            values = session.run(watched, {given: np.ascontiguousarray(rows[start : start + BATCH])})
+        for start in range(0, len(rows), size):
+            values = session.run(watched, {given: np.ascontiguousarray(rows[start : start + size])})
             for name, value in zip(watched, values, strict=True):
                 consume(name, np.asarray(value, dtype=np.float32))
             done += 1
-            tell(done / (passes * batches), f"{min(len(rows), start + BATCH)} of {len(rows)} rows")
+            tell(done / (passes * batches), f"{min(len(rows), start + size)} of {len(rows)} rows")
 
-    batches = max(1, -(-len(rows) // BATCH))
+    batches = max(1, -(-len(rows) // size))
     watched = [name for name in tensors if name != given]
     session = session_of(_watching(model, watched), bench.threads)
     seen: Ranges = {}
@@ -86,8 +86,8 @@ def calibrate(
         stream(count)
         seen = {name: _within(counts[name], seen[name], config.percentile) for name in watched}
     if given in tensors:
-        for start in range(0, len(rows), BATCH):
-            extremes(given, rows[start : start + BATCH])
+        for start in range(0, len(rows), size):
+            extremes(given, rows[start : start + size])
     return seen
 
 

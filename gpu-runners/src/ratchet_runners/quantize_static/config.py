@@ -12,6 +12,9 @@ class QuantizeStatic(Document):
 
     version: Literal[1] = 1
     calibration_rows: int = Field(default=512, ge=1, le=65536, description="Rows that the ranges are taken from")
+    batch_size: int = Field(
+        default=32, ge=1, le=4096, description="Rows that are scored at once; what is held beside the model grows"
+    )
     minimum_rows: int = Field(default=32, ge=1, description="Below so many usable rows the data are refused")
     method: Literal["min-max", "percentile", "ema"] = Field(
         default="min-max", description="How a tensor's range follows from what was seen of it"
