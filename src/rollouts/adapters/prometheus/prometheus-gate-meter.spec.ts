@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import type { Clock, Verdict } from '../../../kernel/index.js';
+import type { Verdict } from '../../../kernel/index.js';
 import type { Gate } from '../../../models/index.js';
 import { PrometheusClient } from '../../../platform/prometheus/index.js';
 import {
@@ -19,7 +19,7 @@ const P95: Gate = { kind: 'latency-p95', maxMs: 250, minimumSamples: 30 };
 const QUERY: Gate = { kind: 'promql', query: 'sum(x{v="{{candidate}}"})', min: null, max: 5, minimumSamples: 3 };
 
 /** The system's time, because the scripted server stamps its answers with it. */
-const clock = { now: () => new Date(Date.now() + skewMs) } as Clock;
+const clock = { now: () => new Date(Date.now() + skewMs) };
 let skewMs = 0;
 let server: ScriptedPrometheus;
 beforeAll(async () => {
