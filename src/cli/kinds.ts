@@ -78,6 +78,7 @@ export const KINDS: Readonly<Record<string, Kind>> = {
     ['ATTEMPT', at('status', 'attempt', 'number')],
     ['STEP', at('status', 'progress', 'step')],
     ['DONE', at('status', 'progress', 'fraction')],
+    ['WAITS FOR', at('status', 'waiting', 'message')],
   ),
   candidates: aggregates(
     'candidates',

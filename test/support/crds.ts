@@ -46,7 +46,7 @@ export async function installDefinitions(
     // `kubectl wait` fails on a definition that has no conditions at all yet.
     const established = 'jsonpath={.status.conditions[?(@.type=="Established")].status}';
     await until(`${name} on the cluster`, async () =>
-      (await cluster.kubectl(['get', `crd/${name}`, '-o', established])) === 'True' ? true : null,
+      (await cluster.kubectl(['get', `crd/${name}`, '-o', established]).catch(() => '')) === 'True' ? true : null,
     );
   }
 }
