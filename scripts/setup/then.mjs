@@ -22,6 +22,11 @@ export const COMMANDS = {
     program: 'bench/detectors/main.mjs',
     needsPython: false,
   },
+  'bench:experiments': {
+    what: 'how often the tests of experiments err and how many requests they need, beside others',
+    program: 'bench/experiments/main.mjs',
+    needsPython: false,
+  },
   'bench:attribution': {
     what: 'how often attribution is right, into docs/attribution.md',
     program: 'bench/attribution/main.mjs',
