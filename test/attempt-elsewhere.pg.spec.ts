@@ -2,7 +2,7 @@ import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, afterEach, beforeAll, describe, expect, it } from '@jest/globals';
+import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { freePorts } from '../scripts/kafka/ports.mjs';
 import { PERSISTENCE } from '../src/app/stages.js';
 import { AttemptTable } from '../src/jobs/adapters/postgres/attempt-table.js';

@@ -16,7 +16,7 @@ export function inputsOf(document: unknown): ReadonlySet<Digest> {
     const value = open.pop();
     if (typeof value !== 'object' || value === null) continue;
     if (isFile(value)) found.add(value.digest);
-    else open.push(...Object.values(value));
+    else open.push(...(Object.values(value) as unknown[]));
   }
   return found;
 }
