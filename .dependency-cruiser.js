@@ -133,6 +133,22 @@ export default {
       { path: '^src/platform/', pathNot: '^src/platform/observability/' },
       'Adapters, modules, reconcilers, metrics, persistence and settings know the platform; what they are made of may log.',
     ),
+    forbid(
+      'guardian-stands-alone',
+      { path: '^src/guardian', pathNot: spec },
+      {
+        path: '^src/|^node_modules/(typeorm|pg|kafkajs|onnxruntime-node)/',
+        pathNot: [
+          '^src/guardian/',
+          '^src/kernel/',
+          '^src/rollouts/(index|ports)\\.ts$',
+          `${stage}(domain/|index\\.ts$|ports\\.ts$)`,
+          '^src/platform/(config|kubernetes|observability)/',
+        ],
+        reachable: true,
+      },
+      'It gives traffic back when everything else is dead, so it can reach nothing that may die first: no database, no log.',
+    ),
     only(
       'typeorm',
       '/adapters/postgres/',
@@ -146,7 +162,7 @@ export default {
     only('kafkajs', '/adapters/kafka/', '^src/platform/kafka/', '^test/'),
     only('@kubernetes/client-node', '/adapters/kubernetes/', '^src/platform/kubernetes/'),
     only('@prometheus-io/lezer-promql', '^src/platform/prometheus/', '^test/', '^dashboards/', spec),
-    only('@aws-sdk', '/adapters/s3/'),
+    only('@aws-sdk', '/adapters/s3/', '^test/'),
     only('onnxruntime-node', '/adapters/onnx[^/]*/', '^(test|demo)/', spec),
     ...PIPELINE.slice(0, -1).map((name, i) =>
       forbid(

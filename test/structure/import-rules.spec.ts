@@ -56,6 +56,7 @@ const BROKEN: readonly (readonly [rule: string, ...Planted])[] = [
   ['typeorm-has-its-place', 'src/platform/http/rows.ts', `import 'typeorm';\n`],
   ['pg-has-its-place', 'src/jobs/sql.reconciler.ts', `import 'pg';\n`],
   ['kafkajs-has-its-place', 'src/telemetry/adapters/http/topic.ts', `import 'kafkajs';\n`],
+  ['guardian-stands-alone', 'src/guardian/history.ts', `import '../platform/postgres/index.js';\n`],
   [
     '@kubernetes/client-node-has-its-place',
     'src/jobs/adapters/local/cluster.ts',
@@ -87,6 +88,7 @@ const BROKEN: readonly (readonly [rule: string, ...Planted])[] = [
 const EGG: Planted = ['src/jobs/domain/egg.ts', `import { hen } from './hen.js';\nexport const egg = () => hen;\n`];
 
 const LEGAL: readonly Planted[] = [
+  ['src/guardian/leases.ts', `import type { Id } from '../kernel/index.js';\nexport type I = Id;\n`],
   [
     'src/rollouts/adapters/postgres/tables.pg.spec.ts',
     `import { jobsPersistence } from '../../../jobs/persistence.js';\nexport const p = jobsPersistence;\n`,
