@@ -14,7 +14,7 @@ import { openNamespace } from './kube.js';
 export async function openRouteBench(prefix: string, ...kinds: readonly RouteKind[]) {
   const { cluster, namespace, close } = await openNamespace(prefix);
   await installDefinitions(cluster, ...kinds);
-  const connection = new ClusterConnection({ kubeconfig: cluster.kubeconfig, requestTimeoutMs: 10_000 });
+  const connection = new ClusterConnection({ kubeconfig: cluster.kubeconfig, requestTimeoutMs: 30_000 });
   const [routes, gateways] = [new FakeRouteStore(), new FakeGatewayStatus()];
   const clock = new SystemClock();
   const pinned = new PinnedGateways(routes, gateways);
