@@ -162,7 +162,7 @@ export default {
     only('kafkajs', '/adapters/kafka/', '^src/platform/kafka/', '^test/'),
     only('@kubernetes/client-node', '/adapters/kubernetes/', '^src/platform/kubernetes/'),
     only('@prometheus-io/lezer-promql', '^src/platform/prometheus/', '^test/', '^dashboards/', spec),
-    only('@aws-sdk', '/adapters/s3/', '^test/'),
+    only('@aws-sdk/client-s3', '/adapters/s3/', '^test/'),
     only('onnxruntime-node', '/adapters/onnx[^/]*/', '^(test|demo)/', spec),
     ...PIPELINE.slice(0, -1).map((name, i) =>
       forbid(

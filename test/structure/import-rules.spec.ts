@@ -62,7 +62,7 @@ const BROKEN: readonly (readonly [rule: string, ...Planted])[] = [
     'src/jobs/adapters/local/cluster.ts',
     `import '@kubernetes/client-node';\n`,
   ],
-  ['@aws-sdk-has-its-place', 'src/models/adapters/folder/bucket.ts', `import '@aws-sdk/client-s3';\n`],
+  ['@aws-sdk/client-s3-has-its-place', 'src/models/adapters/folder/bucket.ts', `import '@aws-sdk/client-s3';\n`],
   [
     '@prometheus-io/lezer-promql-has-its-place',
     'src/rollouts/adapters/prometheus/grammar.ts',

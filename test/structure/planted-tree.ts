@@ -51,6 +51,7 @@ function skeleton(): Planted[] {
     'typeorm',
     'pg',
     'kafkajs',
+    '@aws-sdk/client-s3',
     '@kubernetes/client-node',
     '@prometheus-io/lezer-promql',
     'onnxruntime-node',

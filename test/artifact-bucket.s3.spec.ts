@@ -4,15 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CreateBucketCommand, ListMultipartUploadsCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
-import { openS3, TEST_CREDENTIALS } from '../../../../scripts/s3/server.mjs';
-import { describeWith } from '../../../../test/support/services.js';
-import { type Digest, InvalidInput } from '../../../kernel/index.js';
-import { FakeClock } from '../../../kernel/testing/index.js';
-import { ArtifactStoreUnavailable } from '../../domain/errors.js';
-import { artifactStoreContract, CONTRACT_LIMIT } from '../../testing/artifact-store-contract.js';
-import { ArtifactCache } from './artifact-cache.js';
-import { Bucket } from './bucket.js';
-import { S3ArtifactStaging, S3ArtifactStore } from './s3-artifact-store.js';
+import { openS3, TEST_CREDENTIALS } from '../scripts/s3/server.mjs';
+import { describeWith } from './support/services.js';
+import { type Digest, InvalidInput } from '../src/kernel/index.js';
+import { FakeClock } from '../src/kernel/testing/index.js';
+import { ArtifactStoreUnavailable } from '../src/models/index.js';
+import { artifactStoreContract, CONTRACT_LIMIT } from '../src/models/testing/artifact-store-contract.js';
+import { ArtifactCache } from '../src/models/adapters/s3/artifact-cache.js';
+import { Bucket } from '../src/models/adapters/s3/bucket.js';
+import { S3ArtifactStaging, S3ArtifactStore } from '../src/models/adapters/s3/s3-artifact-store.js';
 
 const CACHE_BYTES = 3000;
 /** Of requests; the least that S3 allows but for the last one, so that the large case below really has several. */
