@@ -1,6 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
 import { setLogLevel } from '../src/platform/observability/index.js';
@@ -185,6 +187,43 @@ describeWithKubernetes('the guardian, a program of its own', () => {
     });
   }, 90_000);
 
+  it('needs get, list and patch of routes and nothing else; without watch it is only slower', async () => {
+    const { cluster, namespace } = bench;
+    const rules = [
+      { apiGroups: ['gateway.networking.k8s.io'], resources: ['httproutes'], verbs: ['get', 'list', 'patch'] },
+    ];
+    const of = (kind: string, more: object) =>
+      JSON.stringify({ ...rbac(kind), metadata: { name: 'guardian', namespace }, ...more });
+    for (const document of [
+      JSON.stringify({ apiVersion: 'v1', kind: 'ServiceAccount', metadata: { name: 'guardian', namespace } }),
+      of('Role', { rules }),
+      of('RoleBinding', {
+        subjects: [{ kind: 'ServiceAccount', name: 'guardian', namespace }],
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name: 'guardian' },
+      }),
+    ])
+      await cluster.kubectl(['apply', '-f', '-'], document);
+    const as = ['--as', `system:serviceaccount:${namespace}:guardian`, '-n', namespace];
+    for (const verb of ['create', 'delete', 'update', 'watch'])
+      await expect(cluster.kubectl(['auth', 'can-i', verb, 'httproutes', ...as])).rejects.toThrow(/exit code 1/);
+    const token = (await cluster.kubectl(['create', 'token', 'guardian', '-n', namespace])).trim();
+    const admin = JSON.parse(await cluster.kubectl(['config', 'view', '--raw', '--minify', '-o', 'json'])) as {
+      users: { name: string; user: object }[];
+    };
+    const limited = { ...admin, users: admin.users.map(({ name }) => ({ name, user: { token } })) };
+    const folder = await mkdtemp(join(tmpdir(), 'ratchet-guardian-'));
+    const kubeconfig = join(folder, 'kubeconfig');
+    await writeFile(kubeconfig, JSON.stringify(limited));
+    try {
+      const { said } = await start({ KUBECONFIG: kubeconfig });
+      await split('unwatched', 50, 2);
+      await reverted('unwatched', 20);
+      expect(said()).toContain('the cluster does not allow it');
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  }, 90_000);
+
   it('says what it cannot give back and goes on with the rest', async () => {
     const { said, port } = await start();
     await split('broken', 50, 2);
@@ -244,6 +283,10 @@ async function get(port: number, path: string): Promise<{ status: number; text: 
   } catch {
     return { status: 0, text: '' };
   }
+}
+
+function rbac(kind: string): object {
+  return { apiVersion: 'rbac.authorization.k8s.io/v1', kind };
 }
 
 function destination(subset: string, weight: number): object {
