@@ -2,10 +2,18 @@ import { randomBytes } from 'node:crypto';
 import { chmod, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { CreateBucketCommand, ListMultipartUploadsCommand, PutObjectCommand, S3Client } from '@aws-sdk/client-s3';
+import {
+  CreateBucketCommand,
+  ListMultipartUploadsCommand,
+  ListObjectsV2Command,
+  PutObjectCommand,
+  S3Client,
+} from '@aws-sdk/client-s3';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from '@jest/globals';
 import { openS3, TEST_CREDENTIALS } from '../scripts/s3/server.mjs';
 import { describeWith } from './support/services.js';
+import { startWholeApp } from './support/whole-app.js';
+import { readConfiguration } from '../src/app/configuration.js';
 import { type Digest, InvalidInput } from '../src/kernel/index.js';
 import { FakeClock } from '../src/kernel/testing/index.js';
 import { ArtifactStoreUnavailable } from '../src/models/index.js';
@@ -123,6 +131,35 @@ describeWith('s3')('the artifact bucket', () => {
     const wrong = connect({ bucket: 'nobodys-bucket' }).check();
     await expect(wrong).rejects.toThrow(InvalidInput);
     await expect(wrong).rejects.toThrow(/nobodys-bucket.*no such bucket/);
+  });
+
+  describe('under the whole program', () => {
+    const environment = (name: string) => (folder: string) => ({
+      RATCHET_MODELS_ARTIFACT_STORE: 's3',
+      RATCHET_MODELS_S3_BUCKET: name,
+      RATCHET_MODELS_S3_PREFIX: 'team',
+      RATCHET_MODELS_S3_ENDPOINT: server.endpoint,
+      RATCHET_MODELS_S3_PATH_STYLE: 'true',
+      RATCHET_MODELS_CACHE_FOLDER: join(folder, 'cache'),
+    });
+
+    it('holds what is uploaded', async () => {
+      const app = await startWholeApp(environment(bucket));
+      try {
+        const digest = (await app.upload(Buffer.from('weights'))) as Digest;
+        const { Contents = [] } = await client.send(new ListObjectsV2Command({ Bucket: bucket }));
+        expect(Contents.map(({ Key, Size }) => [Key, Size])).toEqual([[keyOf(digest), 7]]);
+        expect(await readdir(join(app.folder, 'cache/sha256'))).toEqual([digest.slice(7)]);
+        expect(await readdir(app.folder)).not.toContain('artifacts');
+      } finally {
+        await app.close();
+      }
+    }, 60_000);
+
+    it('must be named', () => {
+      const { RATCHET_MODELS_S3_BUCKET: _, ...unnamed } = environment(bucket)(home);
+      expect(() => readConfiguration(unnamed)).toThrow(/RATCHET_MODELS_S3_BUCKET.*is needed/s);
+    });
   });
 
   describe('that is away', () => {

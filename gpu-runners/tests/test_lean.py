@@ -20,6 +20,7 @@ SHOW = "import sys; print('\\n'.join(sys.modules))"
         "import ratchet_runners.cli",
         "import ratchet_runners.recipes",
         "import ratchet_runners.documents.job",
+        "import ratchet_runners.remote.run",
         "from ratchet_runners.cli import main\ntry:\n  main(['--help'])\nexcept SystemExit:\n  pass",
         "from ratchet_runners.cli import main\nmain(['schema', 'job.v1'])",
         "from ratchet_runners.cli import main\nmain(['doctor'])",
