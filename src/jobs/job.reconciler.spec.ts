@@ -222,6 +222,68 @@ describe('JobReconciler', () => {
     expect(samples.asked).toEqual([]);
   });
 
+  it('of three jobs with a GPU each two run; the third says why it waits and starts when one ends', async () => {
+    const ids = ['a-t1-job', 'b-t1-job', 'c-t1-job'];
+    const settings = { ...SETTINGS, maxConcurrent: 9, maxGpus: 2 };
+    start(...ids.map((id) => pendingJob({ gpus: 1 }, id)));
+    const launcher = new JobLauncher(
+      { jobs, runner, samples, artifacts, models: new FakeModelStore(digitsModel()), unitOfWork, clock },
+      settings,
+    );
+    const collector = new JobCollector(runner, registration);
+    const endings = new JobEndings(jobs, outcomes, facts, unitOfWork);
+    const limited = new JobReconciler(jobs, runner, { launcher, collector, endings }, clock, settings);
+    for (const id of ids) await limited.reconcile(id);
+    const phases = async () => Promise.all(ids.map(async (id) => (await jobs.require(id)).status.phase));
+    expect(await phases()).toEqual(['Running', 'Running', 'Pending']);
+    expect((await jobs.require('c-t1-job')).status).toMatchObject({
+      waiting: { kind: 'gpu', message: 'it wants 1 GPU; 2 of at most 2 are taken', since: T0 },
+    });
+    expect(runner.launched.map(({ needs }) => needs.gpus)).toEqual([1, 1]);
+    runner.observation = { ...WELL, exitCode: 2 };
+    await limited.reconcile('a-t1-job');
+    await limited.reconcile('c-t1-job');
+    expect(await phases()).toEqual(['Failed', 'Running', 'Running']);
+  });
+
+  it('a job that is driven away again and again keeps its attempts, and its waits cost nothing', async () => {
+    start(pendingJob({ maxAttempts: 1 }));
+    await pass();
+    for (const number of [2, 3]) {
+      runner.observation = {
+        ...BADLY,
+        exitCode: 143,
+        cause: 'disrupted',
+        startedAt: clock.now(),
+        endedAt: clock.now(),
+      };
+      await pass();
+      expect(await status('Pending')).toMatchObject({ attempt: attemptOf(ID, number), disruptions: number - 1 });
+      clock.advance(2000);
+      await pass();
+    }
+    const waiting = { kind: 'quota', message: 'no quota', since: clock.now() } as const;
+    runner.observation = { state: 'waiting', waiting };
+    await pass();
+    expect((await status('Running')).waiting).toEqual(waiting);
+    clock.advance(600_000);
+    await pass();
+    runner.observation = {
+      state: 'running',
+      heartbeatAt: clock.now(),
+      startedAt: clock.now(),
+      progress: null,
+      outputBytes: 0,
+    };
+    await pass();
+    expect(await status('Running')).toMatchObject({ startedAt: clock.now(), disruptions: 2, runnerSeconds: 0 });
+    clock.advance(5000);
+    runner.observation = { ...WELL, endedAt: clock.now() };
+    runner.result = reportOf({ attempt: `${ID}-a3` });
+    await pass();
+    expect(await status('Succeeded')).toMatchObject({ runnerSeconds: 5 });
+  });
+
   it('tries again with the next name after a pause, and fails after the last attempt with every reason', async () => {
     await pass();
     for (const number of [1, 2]) {

@@ -6,6 +6,17 @@ export const jobsFinishedTotal = counter({
   labels: ['recipe', 'phase'],
 });
 
+export const jobsWaiting = gauge({
+  name: 'ratchet_jobs_waiting_jobs',
+  help: 'Jobs that wait, by what for (slot, gpu, samples, quota, capacity, image, starting), as of the newest sweep.',
+  labels: ['kind'],
+});
+
+export const jobsGpus = gauge({
+  name: 'ratchet_jobs_running_gpus',
+  help: 'GPUs of running jobs, those that wait for them included, as of the newest sweep.',
+});
+
 export const attemptsEndedTotal = counter({
   name: 'ratchet_jobs_attempts_ended_total',
   help: 'Attempts that ended, by what followed.',

@@ -1,7 +1,8 @@
 import type { Clock, ReconcileResult, Reconciler, WorkQueue } from '../kernel/index.js';
 import { log } from '../platform/observability/index.js';
 import { JOB_KIND } from './job-intake.js';
-import { jobsRunning, orphansStoppedTotal } from './metrics.js';
+import type { Job } from './domain/job.js';
+import { jobsGpus, jobsRunning, jobsWaiting, orphansStoppedTotal } from './metrics.js';
 import type { JobStore, Runner } from './ports.js';
 import type { JobsSettings } from './settings.js';
 
@@ -37,7 +38,9 @@ export class OrphanSweepReconciler implements Reconciler {
     const cleared = await this.runner.clear(known, new Date(this.clock.now().getTime() - keepHours * HOUR_MS));
     if (cleared.length > 0) log.info({ attempts: cleared }, 'folders of old attempts removed');
     // Level-triggered: a job whose turn was lost, whatever the reason, gets another one.
-    for (const job of await this.jobs.listUnfinished()) await this.queue.enqueue(JOB_KIND, job.id);
+    const unfinished = await this.jobs.listUnfinished();
+    for (const job of unfinished) await this.queue.enqueue(JOB_KIND, job.id);
+    tellOfWaits(unfinished);
     return { requeueAfterMs: sweepSeconds * 1000 };
   }
 
@@ -46,4 +49,15 @@ export class OrphanSweepReconciler implements Reconciler {
     const running = (await this.jobs.listUnfinished()).filter((job) => job.status.phase === 'Running');
     return new Set(running.map((job) => job.status.attempt.name));
   }
+}
+
+/** How many wait and for what, and how many GPUs are given out. */
+function tellOfWaits(unfinished: readonly Job[]): void {
+  jobsWaiting.reset();
+  let gpus = 0;
+  for (const { spec, status } of unfinished) {
+    if ('waiting' in status && status.waiting !== undefined) jobsWaiting.inc({ kind: status.waiting.kind });
+    if (status.phase === 'Running') gpus += spec.gpus ?? 0;
+  }
+  jobsGpus.set(gpus);
 }

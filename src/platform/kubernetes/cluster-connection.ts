@@ -67,6 +67,8 @@ export class ClusterConnection {
    * ClusterUnavailable, ClusterMissing
    */
   async request<Answer>(request: ClusterRequest): Promise<Answer> {
+    // Loading the client the first time is no fault of the API server.
+    await this.load();
     const within = AbortSignal.timeout(request.timeoutMs ?? this.options.requestTimeoutMs);
     const signal = request.signal === undefined ? within : AbortSignal.any([within, request.signal]);
     const began = performance.now();
@@ -83,6 +85,7 @@ export class ClusterConnection {
 
   /** The open body of a watch; the time limit holds until its head is there. @throws as `request` does */
   async open(request: ClusterRequest & { readonly signal: AbortSignal }): Promise<ReadableStream<Uint8Array>> {
+    await this.load();
     const late = new AbortController();
     const timer = setTimeout(() => {
       late.abort(new DOMException('no answer in time', 'TimeoutError'));

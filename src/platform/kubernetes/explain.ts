@@ -49,11 +49,11 @@ export function failureOf(what: string, code: number, body: string | object): Ra
 
 /** The innermost reason of a failed connection, in words: the outer ones only say that something failed. */
 export function reasonOf(error: unknown): string {
-  if (!(error instanceof Error)) return String(error);
-  if (error.cause instanceof Error) return reasonOf(error.cause);
-  if (error.name === 'TimeoutError') return 'no answer in time';
-  const { code } = error as NodeJS.ErrnoException;
-  return (error.message || code || error.name).slice(0, LONGEST);
+  if (typeof error !== 'object' || error === null) return String(error);
+  const { cause, name = '', message = '', code = '' } = error as Partial<NodeJS.ErrnoException>;
+  if (typeof cause === 'object' && cause !== null) return reasonOf(cause);
+  if (name === 'TimeoutError') return 'no answer in time';
+  return (message || code || name).slice(0, LONGEST);
 }
 
 function sentence(status: StatusBody): string {

@@ -145,6 +145,13 @@ describe('what is seen of an attempt', () => {
       said(143, 'ended by SIGTERM'),
       { exitCode: 143, cause: 'disrupted' },
     ],
+    [
+      'one whose queue took its machine back',
+      job({ suspend: true }),
+      [],
+      said(143),
+      { exitCode: 143, cause: 'disrupted' },
+    ],
     ['an evicted one that was ready', job(), [ended(143, evicted)], said(0), { exitCode: 0 }],
     ['an evicted one that had refused its data', job(), [ended(3, evicted)], said(3), { exitCode: 3 }],
     [

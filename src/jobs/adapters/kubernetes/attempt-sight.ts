@@ -56,7 +56,7 @@ function endOf(job: JobObject | null, pod: PodSight | null, news: AttemptNews): 
   const failed = holds(job?.status?.conditions, 'Failed');
   const deleted = pod === null && isGoing(job);
   if (said === null && failed === null && !deleted && !isOver(pod)) return null;
-  const cause = inflictedOn(pod, failed);
+  const cause = inflictedOn(job, pod, failed);
   // A good end is a good end, and a refusal is one, whatever happened to the pod afterwards.
   if (said !== null && isFinal(said)) return ownWord(news, said);
   const reason = deleted ? 'its Job was deleted by somebody else' : explanation(pod, failed);
@@ -87,7 +87,9 @@ function byItsPod(pod: PodSight | null, failed: Condition | null, news: AttemptN
 }
 
 /** What the surroundings did to it, strongest first. */
-function inflictedOn(pod: PodSight | null, failed: Condition | null): ExitCause | null {
+function inflictedOn(job: JobObject | null, pod: PodSight | null, failed: Condition | null): ExitCause | null {
+  // Its queue has taken the machine back.
+  if (job?.spec.suspend === true) return 'disrupted';
   const ofPod = pod === null ? null : inflictedOnPod(pod);
   if (ofPod !== null || failed === null) return ofPod;
   if (failed.reason === 'DeadlineExceeded') return 'deadline';

@@ -95,8 +95,15 @@ export class KubernetesRunner extends Runner {
     await this.exchange.close(attempt);
     const names = await this.namesOf(attempt);
     const { sight } = await this.opened();
-    const job = await sight.jobs.find(names.name);
-    if (job !== null && this.isOurs(job, names)) await this.deleted(sight, job);
+    try {
+      const job = await sight.jobs.find(names.name);
+      if (job !== null && this.isOurs(job, names)) await this.deleted(sight, job);
+    } catch (error) {
+      // Whatever hinders us, the attempt is not to blame: it is stopped as soon as that works again.
+      throw error instanceof RatchetError && !error.retryable
+        ? new RunnerUnavailable(attempt.name, error.message, { cause: error })
+        : error;
+    }
     this.tokens.delete(names.name);
   }
 
