@@ -145,9 +145,11 @@ export class ExperimentsModule implements OnModuleInit, OnApplicationBootstrap {
   onModuleInit(): void {
     this.queue.register(this.reconciler);
     this.changes.register(async (model) =>
-      (await this.experiments.listUnfinished())
-        .filter((experiment) => experiment.model === model)
-        .map(({ id, status }) => ({ kind: 'experiment', id, phase: status.phase })),
+      (await this.experiments.listUnfinished(model)).map(({ id, status }) => ({
+        kind: 'experiment',
+        id,
+        phase: status.phase,
+      })),
     );
     this.facts.subscribe(CandidateAccepted, 'experiments', (fact) => this.intake.open(fact.data.candidate));
   }

@@ -11,7 +11,8 @@ export abstract class ExperimentStore {
   /** Newest first. */
   abstract list(model: string): Promise<Experiment[]>;
   /** Waiting and Running ones of every model. */
-  abstract listUnfinished(): Promise<Experiment[]>;
+  /** Of one model, or of all. */
+  abstract listUnfinished(model?: string): Promise<Experiment[]>;
   /** Inserts (revision 0, idempotent by id) or saves with optimistic revision. @throws RevisionConflict */
   abstract save(experiment: Experiment): Promise<Experiment>;
 }

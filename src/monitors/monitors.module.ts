@@ -132,7 +132,10 @@ export class MonitorsModule implements OnModuleInit, OnApplicationBootstrap, OnA
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    for (const model of await this.models.list()) await this.queue.enqueue(MONITOR_KIND, model.id);
+    await this.queue.enqueueAll(
+      MONITOR_KIND,
+      (await this.models.list()).map(({ id }) => id),
+    );
   }
 
   async onApplicationShutdown(): Promise<void> {

@@ -12,7 +12,8 @@ export abstract class RolloutStore {
   /** Newest first. */
   abstract list(model: string): Promise<Rollout[]>;
   /** Those that something is still decided about. */
-  abstract listUnfinished(): Promise<Rollout[]>;
+  /** Of one model, or of all. */
+  abstract listUnfinished(model?: string): Promise<Rollout[]>;
   /** Those that have ended while the data plane was not seen to follow yet. */
   abstract listUnsettled(): Promise<Rollout[]>;
   /** Every rollout of a candidate, the first attempt first. */

@@ -145,9 +145,11 @@ export class RolloutsModule implements OnModuleInit, OnApplicationBootstrap {
     this.queue.register(this.reconciler);
     this.rules.register(gateRule(this.gates));
     this.changes.register(async (model) =>
-      (await this.rollouts.listUnfinished())
-        .filter((rollout) => rollout.model === model)
-        .map(({ id, status }) => ({ kind: 'rollout', id, phase: status.phase })),
+      (await this.rollouts.listUnfinished(model)).map(({ id, status }) => ({
+        kind: 'rollout',
+        id,
+        phase: status.phase,
+      })),
     );
     this.facts.subscribe(ExperimentConcluded, 'rollouts', async ({ data }) => {
       if (data.verdict === 'PASS') await this.intake.fromExperiment(data.experiment);

@@ -25,7 +25,10 @@ export class HalfExpiryReconciler implements Reconciler, OnModuleInit, OnApplica
 
   /** Models that were applied before this stage knew of them. */
   async onApplicationBootstrap(): Promise<void> {
-    for (const model of await this.models.list()) await this.queue.enqueue(this.kind, model.id);
+    await this.queue.enqueueAll(
+      this.kind,
+      (await this.models.list()).map(({ id }) => id),
+    );
   }
 
   async reconcile(key: string): Promise<ReconcileResult> {

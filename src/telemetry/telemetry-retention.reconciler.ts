@@ -27,7 +27,10 @@ export class TelemetryRetentionReconciler implements Reconciler, OnModuleInit, O
 
   /** Models that were applied before this stage knew of them. */
   async onApplicationBootstrap(): Promise<void> {
-    for (const model of await this.models.list()) await this.queue.enqueue(this.kind, model.id);
+    await this.queue.enqueueAll(
+      this.kind,
+      (await this.models.list()).map(({ id }) => id),
+    );
   }
 
   async reconcile(key: string): Promise<ReconcileResult> {

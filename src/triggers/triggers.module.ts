@@ -136,6 +136,9 @@ export class TriggersModule implements OnModuleInit, OnApplicationBootstrap {
   }
 
   async onApplicationBootstrap(): Promise<void> {
-    for (const model of await this.models.list()) await this.queue.enqueue(TRIGGER_KIND, model.id);
+    await this.queue.enqueueAll(
+      TRIGGER_KIND,
+      (await this.models.list()).map(({ id }) => id),
+    );
   }
 }

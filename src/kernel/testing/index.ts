@@ -84,6 +84,9 @@ export class RecordingWorkQueue extends WorkQueue {
     this.enqueued.push({ kind, key, delayMs });
     return Promise.resolve();
   }
+  async enqueueAll(kind: string, keys: readonly string[]): Promise<void> {
+    for (const key of keys) await this.enqueue(kind, key);
+  }
 }
 
 /** Remembers entries. */

@@ -2,7 +2,7 @@ import { Inject, Injectable } from '@nestjs/common';
 import { Ids, type Reconciler, RevisionConflict, TerminalError, WorkQueue } from '../../kernel/index.js';
 import { log } from '../observability/index.js';
 import { Database } from '../postgres/index.js';
-import { passesTotal, passSeconds } from './metrics.js';
+import { passesTotal, passSeconds, waitSeconds } from './metrics.js';
 import { reconcileSettings, type ReconcileSettings } from './settings.js';
 import { type TakenItem, WorkItems } from './work-items.js';
 
@@ -40,6 +40,14 @@ export class PostgresWorkQueue extends WorkQueue {
       this.db.afterCommit(() => {
         this.onDue();
       });
+  }
+
+  override async enqueueAll(kind: string, keys: readonly string[]): Promise<void> {
+    if (keys.length === 0) return;
+    await this.items.enqueueAll(kind, keys);
+    this.db.afterCommit(() => {
+      this.onDue();
+    });
   }
 
   /** Takes what is due and starts its passes; returns how many were started. */
@@ -89,6 +97,7 @@ export class PostgresWorkQueue extends WorkQueue {
       });
     }, this.settings.leaseSeconds * 300);
     this.renewals.add(renewal);
+    if (item.waitedSeconds !== null) waitSeconds.observe({ kind: item.kind }, item.waitedSeconds);
     const ended = passSeconds.startTimer({ kind: item.kind });
     try {
       const result = await reconciler.reconcile(item.key);

@@ -4,6 +4,8 @@ export interface TakenItem {
   readonly kind: string;
   readonly key: string;
   readonly attempts: number;
+  /** How long it was due before it was taken; null when it was taken from a process whose lease ran out. */
+  readonly waitedSeconds: number | null;
 }
 
 /** The SQL of the work queue; one function a statement. All times are the database's. */
@@ -20,15 +22,29 @@ export class WorkItems {
     );
   }
 
+  /** Makes every key due now; un-parks it. Ordered, so that two processes that start at once do not wait for each other in a circle. */
+  async enqueueAll(kind: string, keys: readonly string[]): Promise<void> {
+    await this.db.query(
+      `INSERT INTO platform.work_item (kind, key, due_at)
+       SELECT DISTINCT $1, key, now() FROM unnest($2::text[]) AS key ORDER BY key
+       ON CONFLICT (kind, key) DO UPDATE
+       SET due_at = LEAST(platform.work_item.due_at, EXCLUDED.due_at), parked_reason = NULL`,
+      [kind, keys],
+    );
+  }
+
   /** Takes up to `limit` due items for `holder`; what others hold is skipped unless their lease ran out. */
   take(kinds: readonly string[], holder: string, limit: number, leaseSeconds: number): Promise<TakenItem[]> {
     return this.db.query<TakenItem>(
-      `UPDATE platform.work_item SET due_at = 'infinity', lease_holder = $2, lease_until = now() + $4 * interval '1 second'
-       WHERE (kind, key) IN (
-         SELECT kind, key FROM platform.work_item
+      `UPDATE platform.work_item AS item
+       SET due_at = 'infinity', lease_holder = $2, lease_until = now() + $4 * interval '1 second'
+       FROM (
+         SELECT kind, key, due_at FROM platform.work_item
          WHERE kind = ANY ($1) AND ((lease_until IS NULL AND due_at <= now()) OR lease_until < now())
-         ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED)
-       RETURNING kind, key, attempts`,
+         ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED) AS due
+       WHERE item.kind = due.kind AND item.key = due.key
+       RETURNING item.kind, item.key, item.attempts,
+         CASE WHEN due.due_at <= now() THEN extract(epoch FROM now() - due.due_at)::float8 END AS "waitedSeconds"`,
       [kinds, holder, limit, leaseSeconds],
     );
   }

@@ -22,8 +22,12 @@ export class PostgresExperimentStore extends ExperimentStore {
   override list(model: string): Promise<Experiment[]> {
     return this.table.list({ model });
   }
-  override listUnfinished(): Promise<Experiment[]> {
-    return this.table.list({ phases: ['Waiting', 'Running'], limit: MOST_UNFINISHED });
+  override listUnfinished(model?: string): Promise<Experiment[]> {
+    return this.table.list({
+      ...(model !== undefined && { model }),
+      phases: ['Waiting', 'Running'],
+      limit: MOST_UNFINISHED,
+    });
   }
   override save(experiment: Experiment): Promise<Experiment> {
     return this.table.save(experiment);

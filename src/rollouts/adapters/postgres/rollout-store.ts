@@ -49,8 +49,8 @@ export class PostgresRolloutStore extends RolloutStore {
     return this.table.list({ model });
   }
 
-  override listUnfinished(): Promise<Rollout[]> {
-    return this.table.list({ phases: OPEN, limit: MOST_UNFINISHED });
+  override listUnfinished(model?: string): Promise<Rollout[]> {
+    return this.table.list({ ...(model !== undefined && { model }), phases: OPEN, limit: MOST_UNFINISHED });
   }
 
   override async listUnsettled(): Promise<Rollout[]> {
