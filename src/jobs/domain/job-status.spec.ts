@@ -36,10 +36,11 @@ describe('time that an attempt waits', () => {
     });
   });
 
-  it('a start that nobody saw was at the latest now, and never in the future', () => {
+  it('a start that nobody saw was at the latest now, and never in the future or before the launch', () => {
     const waits = asSeen(running(), quota('x', at(1)), at(5));
     expect(asSeen(waits, seen(), at(50)).startedAt).toEqual(at(50));
     expect(asSeen(waits, seen(at(99)), at(50)).startedAt).toEqual(at(50));
+    expect(asSeen(waits, seen(at(-9)), at(50)).startedAt).toEqual(T0);
   });
 
   it('a runner that knows of no waiting changes nothing', () => {

@@ -43,8 +43,9 @@ export function asSeen(running: Running, observation: AttemptObservation, now: D
   if (observation.state === 'absent') return running;
   const { startedAt } = observation;
   if (before === undefined && (startedAt === undefined || startedAt <= running.startedAt)) return running;
-  // What began while nobody looked began at the latest now.
-  return { ...rest, startedAt: clampTo(startedAt ?? (before === undefined ? running.startedAt : now), now) };
+  // What began while nobody looked began at the latest now, and never before it was launched: clocks differ.
+  const began = startedAt ?? (before === undefined ? running.startedAt : now);
+  return { ...rest, startedAt: between(began, running.startedAt, now) };
 }
 
 /** Pending with the reason why it was not launched; the same object when that is known already. */
@@ -63,7 +64,8 @@ function mishapsOf({ disruptions, smaller }: JobMishaps): JobMishaps {
   return { ...(disruptions !== undefined && { disruptions }), ...(smaller !== undefined && { smaller }) };
 }
 
-function clampTo(date: Date, latest: Date): Date {
+function between(date: Date, earliest: Date, latest: Date): Date {
+  if (date < earliest) return earliest;
   return date > latest ? latest : date;
 }
 
