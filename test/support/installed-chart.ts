@@ -152,7 +152,9 @@ async function reachableDatabase(undo: Undo): Promise<string> {
 
 function temporaryFolder(undo: Undo): string {
   const folder = mkdtempSync(join(tmpdir(), 'ratchet-chart-'));
-  undo.push(() => Promise.resolve(rmSync(folder, { recursive: true, force: true })));
+  undo.push(async () => {
+    rmSync(folder, { recursive: true, force: true });
+  });
   return folder;
 }
 
