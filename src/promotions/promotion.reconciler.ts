@@ -28,16 +28,7 @@ export class PromotionReconciler implements Reconciler {
       return {};
     }
     const early = rollout.status.phase === 'Ready' ? (rollout.status.promotion ?? null) : null;
-    if (early !== null) {
-      try {
-        await this.endings.promote(key, { name: early.by, role: 'approver', reason: early.reason });
-        return {};
-      } catch (error) {
-        // Whoever promoted ahead of the steps has not said that the budget may be overdrawn: that is asked for by itself.
-        if (!(error instanceof BudgetOverdrawn)) throw error;
-        return { requeueAfterMs: WAITING_MS };
-      }
-    }
+    if (early !== null) return this.promoteEarly(key, early);
     if (promotion.spec.approval === 'manual') return { requeueAfterMs: WAITING_MS };
     try {
       await this.endings.promote(key, { ...system, reason: 'every gate passed and the policy asks for no approval' });
@@ -47,5 +38,19 @@ export class PromotionReconciler implements Reconciler {
       await this.endings.reject(key, { ...system, reason: error.message });
     }
     return {};
+  }
+
+  /** Whoever promoted ahead of the steps has not said that the budget may be overdrawn: that is asked for by itself. */
+  private async promoteEarly(
+    key: string,
+    { by, reason }: { readonly by: string; readonly reason: string },
+  ): Promise<ReconcileResult> {
+    try {
+      await this.endings.promote(key, { name: by, role: 'approver', reason });
+      return {};
+    } catch (error) {
+      if (!(error instanceof BudgetOverdrawn)) throw error;
+      return { requeueAfterMs: WAITING_MS };
+    }
   }
 }

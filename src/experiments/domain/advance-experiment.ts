@@ -84,20 +84,22 @@ function fromRunning(experiment: Experiment, status: Running, seen: ExperimentOb
   const elapsed = (seen.now.getTime() - startedAt.getTime()) / 1000;
   const reason = lackOf(spec, reading, elapsed, seen.requests);
   if (elapsed < spec.maxSeconds) return { ...status, reading, reason, ...sourceOf(status, seen) };
+  return end(...whenTimeIsOver(spec, reading, reason));
+}
+
+/** Too few samples are the traffic's fault, and say nothing about the candidate. */
+function whenTimeIsOver(
+  spec: ExperimentSpec,
+  reading: ExperimentReading,
+  lack: string | null,
+): ['BLIND' | 'UNDECIDED', string] {
+  const within = `within ${spec.maxSeconds} s`;
   if (reading.pairs === 0)
-    return end(
-      'BLIND',
-      `no request could be judged within ${spec.maxSeconds} s, which says nothing about the candidate`,
-    );
+    return ['BLIND', `no request could be judged ${within}, which says nothing about the candidate`];
+  const difference = measured(spec, reading);
   if (spec.plan?.samples != null && reading.pairs < spec.plan.samples)
-    return end(
-      'BLIND',
-      `${reason ?? 'too little traffic'}; that says nothing about the candidate: ${measured(spec, reading)}`,
-    );
-  return end(
-    'UNDECIDED',
-    `nothing was proven within ${spec.maxSeconds} s, so the champion stays: ${measured(spec, reading)}`,
-  );
+    return ['BLIND', `${lack ?? 'too little traffic'}; that says nothing about the candidate: ${difference}`];
+  return ['UNDECIDED', `nothing was proven ${within}, so the champion stays: ${difference}`];
 }
 
 function sourceOf(status: Running, seen: ExperimentObservation): Pick<Running, 'source'> {

@@ -11,7 +11,7 @@ function proves(
   claim: typeof logFewerErrors,
   seed: number,
   [candidate, champion]: readonly [number, number],
-  { batch = 160, looks = 20, share = 0.5, bound = BOUND } = {},
+  { batch = 320, looks = 10, share = 0.5, bound = BOUND } = {},
 ): number | null {
   const random = seededRandom(seed);
   const [ours, theirs] = [
@@ -39,28 +39,28 @@ describe('the mixture test of two error ratios', () => {
     ['at the bound without errors of the champion', [0.01, 0], 0.5],
     ['at the bound with few requests for the candidate', [0.02, 0.01], 0.1],
     ['beyond it', [0.03, 0.01], 0.5],
-  ] as const)('wrongly proves fewer errors in at most 5 %% of 200 streams: %s', (_, rates, share) => {
-    expect(rate(200, (seed) => proves(logFewerErrors, seed, rates, { share }) !== null)).toBeLessThanOrEqual(0.05);
+  ] as const)('wrongly proves fewer errors in at most 5 %% of 120 streams: %s', (_, rates, share) => {
+    expect(rate(120, (seed) => proves(logFewerErrors, seed, rates, { share }) !== null)).toBeLessThanOrEqual(0.05);
   });
 
   it.each([
     ['exactly at the bound', [0.02, 0.01]],
     ['equal', [0.01, 0.01]],
-  ] as const)('wrongly proves more errors in at most 5 %% of 200 streams: %s', (_, rates) => {
-    expect(rate(200, (seed) => proves(logMoreErrors, seed, rates) !== null)).toBeLessThanOrEqual(0.05);
+  ] as const)('wrongly proves more errors in at most 5 %% of 120 streams: %s', (_, rates) => {
+    expect(rate(120, (seed) => proves(logMoreErrors, seed, rates) !== null)).toBeLessThanOrEqual(0.05);
   });
 
   it('proves an equal candidate within 3,200 requests an arm, and one with 5 points more within 1,000', () => {
-    expect(rate(50, (seed) => proves(logFewerErrors, seed, [0.005, 0.005]) !== null)).toBeGreaterThan(0.8);
-    expect(rate(50, (seed) => (proves(logMoreErrors, seed, [0.06, 0.01]) ?? Infinity) <= 1_000)).toBeGreaterThan(0.8);
+    expect(rate(30, (seed) => proves(logFewerErrors, seed, [0.005, 0.005]) !== null)).toBeGreaterThan(0.8);
+    expect(rate(30, (seed) => (proves(logMoreErrors, seed, [0.06, 0.01]) ?? Infinity) <= 1_000)).toBeGreaterThan(0.8);
   });
 
   it('holds for a ratio as well', () => {
     const bound = { ratio: 2, added: 0, expected: 0.05 };
-    expect(rate(200, (seed) => proves(logFewerErrors, seed, [0.1, 0.05], { bound }) !== null)).toBeLessThanOrEqual(
+    expect(rate(120, (seed) => proves(logFewerErrors, seed, [0.1, 0.05], { bound }) !== null)).toBeLessThanOrEqual(
       0.05,
     );
-    expect(rate(50, (seed) => proves(logFewerErrors, seed, [0.05, 0.05], { bound }) !== null)).toBeGreaterThan(0.8);
+    expect(rate(30, (seed) => proves(logFewerErrors, seed, [0.05, 0.05], { bound }) !== null)).toBeGreaterThan(0.8);
   });
 
   const count = fc

@@ -80,12 +80,12 @@ function isWithin(
 
 const GOLDEN = (sqrt(5) - 1) / 2;
 
-/** Where a concave function is largest on [low, high], within 1e−10 of the length; the ends included. */
+/** Where a concave function is largest on [low, high], within 1e−8 of the length; the ends included. */
 function peak(f: (x: number) => number, low: number, high: number): number {
   let [a, b] = [low, high];
   let [c, d] = [b - GOLDEN * (b - a), a + GOLDEN * (b - a)];
   let [atC, atD] = [f(c), f(d)];
-  for (let i = 0; i < 60; i += 1) {
+  for (let i = 0; i < 40; i += 1) {
     if (atC > atD || (atC === atD && atC === -Infinity && c > (low + high) / 2)) {
       [b, d, atD] = [d, c, atC];
       c = b - GOLDEN * (b - a);

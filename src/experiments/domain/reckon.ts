@@ -61,19 +61,24 @@ export function objectionTo(
     return 'the quality budget against this reference is used up: no loss is small enough to be tested';
   if (spec.mode === 'live' && target.kind !== 'builtin')
     return `a live experiment needs the built-in gateway, which assigns requests to arms and records them; the traffic of this model is moved by ${target.kind}, so use the mode shadow`;
-  const { plan } = spec;
-  if (plan === null) return null;
-  const unprovable = plan.metrics.find(({ samples }) => samples === null);
-  if (unprovable !== undefined && spec.metrics.some(isUnprovable(unprovable.name)))
+  return spec.plan === null ? null : weaknessOf(spec, spec.plan);
+}
+
+/** Why this plan cannot decide, with what would be enough; null = it can. */
+function weaknessOf({ metrics, margin, maxSamples, maxSeconds }: Omit<ExperimentSpec, 'objection'>, plan: PowerPlan) {
+  const unprovable = plan.metrics.find(({ name, samples }) => samples === null && metrics.some(isUnprovable(name)));
+  if (unprovable !== undefined)
     return `the metric ${unprovable.name} can never be proven for a candidate that equals the champion: its bound leaves no room`;
-  const margin =
-    plan.decidableMargin === null
+  const { samples, seconds, requestsPerSecond, decidableMargin: least } = plan;
+  const points = (fraction: number): string => `${(100 * fraction).toFixed(2)} points`;
+  const instead =
+    least === null
       ? 'no margin would be decidable with them'
-      : `with them the smallest decidable margin is ${(100 * plan.decidableMargin).toFixed(2)} points`;
-  if (plan.samples !== null && plan.samples > spec.maxSamples)
-    return `under-powered: ${plan.samples} samples are needed to decide about a margin of ${(100 * spec.margin).toFixed(2)} points, and maxSamples is ${spec.maxSamples}; ${margin}`;
-  if (plan.seconds !== null && plan.seconds > spec.maxSeconds)
-    return `under-powered: at this traffic (${rounded(plan.requestsPerSecond ?? 0)} requests a second) the ${plan.samples} samples that are needed take ${duration(plan.seconds)}, and maxSeconds allows ${duration(spec.maxSeconds)}; ${margin}`;
+      : `with them the smallest decidable margin is ${points(least)}`;
+  if (samples !== null && samples > maxSamples)
+    return `under-powered: ${samples} samples are needed to decide about a margin of ${points(margin)}, and maxSamples is ${maxSamples}; ${instead}`;
+  if (seconds !== null && seconds > maxSeconds)
+    return `under-powered: at this traffic (${rounded(requestsPerSecond ?? 0)} requests a second) the ${samples} samples that are needed take ${duration(seconds)}, and maxSeconds allows ${duration(maxSeconds)}; ${instead}`;
   return null;
 }
 
