@@ -1,5 +1,5 @@
 import { type ClassicDashboard, page } from './page.js';
-import { lines, now, rows } from './panels.js';
+import { lines, now, rows, states } from './panels.js';
 
 /** What is being tried on whose traffic, and what do the tests and gates say? */
 export function experimentsAndRollouts(): ClassicDashboard {
@@ -16,21 +16,50 @@ export function experimentsAndRollouts(): ClassicDashboard {
           lines({
             title: 'How strong is the evidence?',
             description:
-              'Wealth of the bets on each claim; a claim is proven when its line reaches 1/alpha (20 at 5 %). It may be looked at any time.',
+              'Wealth of the bets on each claim, by metric; a claim is proven when its line reaches 1 over its share of alpha. It may be looked at any time.',
             queries: [
               {
-                expr: 'max by (model, claim) (ratchet_experiments_wealth_ratio{model=~"$model"})',
-                legend: '{{model}} {{claim}}',
+                expr: 'max by (model, metric, claim) (ratchet_experiments_wealth_ratio{model=~"$model"})',
+                legend: '{{model}} {{metric}}: {{claim}}',
               },
             ],
             unit: 'short',
             min: 0,
+            width: 12,
           }),
           lines({
-            title: 'How many pairs are in the test?',
-            description: 'Requests that candidate and champion both answered and that could be judged.',
+            title: 'How many observations does each metric have?',
+            description: 'Pairs, or requests of both arms, that could be judged.',
             queries: [
-              { expr: 'max by (model) (ratchet_experiments_test_pairs{model=~"$model"})', legend: '{{model}}' },
+              {
+                expr: 'max by (model, metric) (ratchet_experiments_metric_samples{model=~"$model"})',
+                legend: '{{model}} {{metric}}',
+              },
+            ],
+            unit: 'short',
+            min: 0,
+            width: 12,
+          }),
+          lines({
+            title: 'How much of the plan is used up?',
+            description:
+              'Samples so far as a share of the planned maximum; at 1 the test ends undecided and the champion stays.',
+            queries: [
+              { expr: 'max by (model) (ratchet_experiments_plan_ratio{model=~"$model"})', legend: '{{model}}' },
+            ],
+            unit: 'percentunit',
+            min: 0,
+            max: 1,
+          }),
+          lines({
+            title: 'Do both arms get the share that they should?',
+            description:
+              'Wealth of the bet that the split is not the intended one; above 1 over alpha the comparison cannot be trusted. Live experiments only.',
+            queries: [
+              {
+                expr: 'max by (model) (ratchet_experiments_sample_ratio_mismatch_ratio{model=~"$model"})',
+                legend: '{{model}}',
+              },
             ],
             unit: 'short',
             min: 0,
@@ -78,19 +107,88 @@ export function experimentsAndRollouts(): ClassicDashboard {
         ],
       },
       {
-        heading: 'What do the gates say?',
+        heading: 'Where does the rollout stand?',
         panels: [
-          lines({
-            title: 'What did the gates say, over time?',
-            description: 'Readings a second by gate and verdict. BLIND holds, FAIL goes back or pauses.',
+          states({
+            title: 'In which phase was each rollout?',
+            description: 'One line a model and phase; coloured while it is in that phase.',
             queries: [
               {
-                expr: 'sum by (gate, verdict) (rate(ratchet_rollouts_gate_verdicts_total[$__rate_interval]))',
-                legend: '{{gate}} {{verdict}}',
+                expr: 'max by (model, phase) (ratchet_rollouts_info{model=~"$model"})',
+                legend: '{{model}}: {{phase}}',
               },
             ],
             unit: 'short',
+            width: 12,
+          }),
+          lines({
+            title: 'Which step is it on, and for how long?',
+            description: 'Seconds in the present step, and how long of them nothing could be seen.',
+            queries: [
+              {
+                expr: 'max by (model) (ratchet_rollouts_step_seconds{model=~"$model"})',
+                legend: '{{model}} in this step',
+              },
+              { expr: 'max by (model) (ratchet_rollouts_blind_seconds{model=~"$model"})', legend: '{{model}} blind' },
+            ],
+            unit: 's',
             min: 0,
+            width: 12,
+          }),
+          lines({
+            title: 'How long until the traffic goes back by itself?',
+            description:
+              'Seconds until the weight must be confirmed again. At 0 the data plane or the guardian gives everything to the champion.',
+            queries: [
+              { expr: 'max by (model) (ratchet_rollouts_confirm_by_seconds{model=~"$model"})', legend: '{{model}}' },
+            ],
+            unit: 's',
+            width: 12,
+          }),
+          rows({
+            title: 'How was it decided?',
+            description:
+              'Decisions on record by the phase they led to; `ratchet explain ROLLOUT` shows each with its evidence.',
+            queries: [{ expr: 'sum by (phase) (ratchet_rollouts_decisions_total)' }],
+            unit: 'short',
+            width: 12,
+          }),
+        ],
+      },
+      {
+        heading: 'What do the gates say?',
+        panels: [
+          rows({
+            title: 'What does each gate see, and what is its limit?',
+            description:
+              'The newest value of each gate of the present step, its bounds and how many observations it rests on.',
+            queries: [
+              { expr: 'max by (model, gate) (ratchet_rollouts_gate_value{model=~"$model"})' },
+              { expr: 'max by (model, gate, bound) (ratchet_rollouts_gate_limit{model=~"$model"})' },
+              { expr: 'max by (model, gate) (ratchet_rollouts_gate_samples{model=~"$model"})' },
+            ],
+            unit: 'short',
+            width: 24,
+          }),
+          states({
+            title: 'What did each gate say?',
+            description:
+              'One line a gate and verdict; coloured while it says so. BLIND holds, FAIL goes back or pauses.',
+            queries: [
+              {
+                expr: 'max by (model, gate, verdict) (ratchet_rollouts_gate_verdict{model=~"$model"})',
+                legend: '{{model}} {{gate}}: {{verdict}}',
+              },
+            ],
+            unit: 'short',
+            width: 24,
+            height: 9,
+          }),
+          now({
+            title: 'Who answers the gates?',
+            description: 'Prometheus where one is configured; otherwise the program’s own windows.',
+            queries: [{ expr: 'max by (source) (ratchet_rollouts_gate_source_info)', legend: '{{source}}' }],
+            unit: 'short',
             width: 12,
           }),
           now({

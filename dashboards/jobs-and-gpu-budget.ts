@@ -32,6 +32,19 @@ export function jobsAndGpuBudget(): ClassicDashboard {
             unit: 's',
           }),
           now({
+            title: 'What waits, and for what?',
+            description:
+              'Jobs that are not running yet by the kind of what they wait for: a slot, a GPU, a queue’s quota, a machine.',
+            queries: [{ expr: 'sum by (kind) (ratchet_jobs_waiting_jobs)', legend: '{{kind}}' }],
+            unit: 'short',
+          }),
+          now({
+            title: 'How many GPUs are in use?',
+            description: 'GPUs of the running attempts together.',
+            queries: [{ expr: 'max(ratchet_jobs_running_gpus)', legend: 'GPUs' }],
+            unit: 'short',
+          }),
+          now({
             title: 'Was anything left behind?',
             description:
               'Attempts that ran although no job knew them, and were stopped. More than one after a crash is worth a look.',
