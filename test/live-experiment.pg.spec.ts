@@ -68,7 +68,7 @@ describe('a live experiment', () => {
 
   const get = async (path: string) => (await app.call('GET', `/api/v1/${path}`)).body;
   const experiment = () => get('experiments/tiny-m1-x');
-  const route = () => get('models/tiny/route') as Promise<Record<string, unknown>>;
+  const route = () => get('models/tiny/route');
   const reading = async () =>
     ((await experiment()) as { status: { reading: { exposure: { champion: number; candidate: number } } } }).status
       .reading;
