@@ -2,7 +2,7 @@ import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
 import { type PrometheusServer, startPrometheus } from '../scripts/prometheus/server.mjs';
-import type { Clock, Digest, Verdict } from '../src/kernel/index.js';
+import type { Digest, Verdict } from '../src/kernel/index.js';
 import type { Gate } from '../src/models/index.js';
 import { PrometheusClient } from '../src/platform/prometheus/index.js';
 import { PrometheusGateAdmission } from '../src/rollouts/adapters/prometheus/prometheus-gate-admission.js';
