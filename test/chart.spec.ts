@@ -238,6 +238,18 @@ describeWith('helm')('the chart', () => {
     expect(carriedFiles(join(CHART, 'files', what), /./)).toEqual(carriedFiles(from, files));
   });
 
+  it('gives each dashboard and each file of rules an object of its own, unchanged', async () => {
+    const on = ['--set', 'metrics.rules.enabled=true', '--set', 'metrics.dashboards.enabled=true'];
+    const all = await manifests('minimal', ...on);
+    const maps = all.filter(({ kind }) => kind === 'ConfigMap') as unknown as { data: Record<string, string> }[];
+    const carried = (what: string) => carriedFiles(join(CHART, 'files', what), /./);
+    expect(maps.map(({ data }) => data)).toEqual(
+      Object.entries(carried('dashboards')).map(([file, text]) => ({ [file]: text })),
+    );
+    const rules = all.filter(({ kind }) => kind === 'PrometheusRule').map(({ spec }) => spec);
+    expect(rules).toEqual(Object.values(carried('rules')).map((text) => parse(text) as unknown));
+  });
+
   it(
     'gives the linter nothing to say that k8s/exceptions.yaml does not answer',
     async () => {
