@@ -146,6 +146,33 @@ describeWithNode('the chart on a real cluster', () => {
     2 * MINUTE,
   );
 
+  it(
+    'runs a job in the namespace of the jobs, and says how it ended',
+    async () => {
+      const opened = await chart.call('POST', '/api/v1/models/tiny/triggers', { reason: 'to see a job' });
+      expect(opened).toMatchObject({ status: 201, body: { status: { phase: 'Open' } } });
+      const id = String(opened.body['id']);
+      const made = await until('Job', async () => {
+        const list = await chart.cluster.kubectl(['get', 'jobs,secrets', '-n', chart.jobsNamespace, '-o', 'json']);
+        const { items } = JSON.parse(list) as { items: { kind: string; metadata: { name: string } }[] };
+        return items.length > 1 ? items : null;
+      });
+      expect(made.map(({ kind, metadata }) => [kind, metadata.name.includes(id)])).toEqual([
+        ['Job', true],
+        ['Secret', true],
+      ]);
+      const job = async () => (await chart.call('GET', `/api/v1/jobs/${id}-job`)).body['status'] as { phase?: string };
+      const ended = await until(
+        'end of the job',
+        async () => ((await job()).phase === 'Failed' ? job() : null),
+        90,
+        job,
+      );
+      expect(ended).toMatchObject({ failures: [expect.stringMatching(/exited with 1\b/)] });
+    },
+    3 * MINUTE,
+  );
+
   it('was allowed every call that it made, with exactly the rights of the chart', async () => {
     const calls = new Map<string, number>();
     for (const pod of (await pods()).filter((one) => ['control', 'guardian'].includes(partOf(one)!))) {
@@ -155,7 +182,14 @@ describeWithNode('the chart on a real cluster', () => {
     }
     const made = [...calls].filter(([, count]) => count > 0).map(([labels]) => labels);
     expect(made.filter((labels) => labels.includes('result="forbidden"'))).toEqual([]);
-    expect(made.some((labels) => /verb="PATCH".*resource="httproutes".*result="ok"/.test(labels))).toBe(true);
+    const worked = made.filter((labels) => labels.includes('result="ok"')).join('\n');
+    for (const [verb, resource] of [
+      ['PATCH', 'httproutes'],
+      ['POST', 'jobs'],
+      ['POST', 'secrets'],
+      ['GET', 'pods'],
+    ])
+      expect(worked).toContain(`verb="${verb}",resource="${resource}"`);
   });
 
   it(

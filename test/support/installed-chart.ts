@@ -77,7 +77,8 @@ async function prepare(cluster: Cluster, prefix: string, undo: Undo): Promise<Om
     database: { secret: { name: 'ratchet-database' } },
     api: { bootstrapToken: { secret: { name: 'ratchet-bootstrap' } } },
     artifacts: { volume: { storageClass: volume, size: '1Gi' } },
-    jobs: { namespace: { name: jobsNamespace } },
+    // No runner: a Job of this image is made and run like any other, and fails.
+    jobs: { namespace: { name: jobsNamespace }, image: { repository: image, tag: 'test', pullPolicy: 'Never' } },
   };
   const get = async <Found>(...what: readonly string[]): Promise<Found> =>
     JSON.parse(await kubectl(['get', '-o', 'json', ...what])) as Found;
