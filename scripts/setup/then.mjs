@@ -27,6 +27,11 @@ export const COMMANDS = {
     program: 'bench/experiments/main.mjs',
     needsPython: false,
   },
+  'bench:control': {
+    what: 'thousands of models, hundreds of rollouts and jobs under one control plane',
+    program: 'bench/control/run.mjs',
+    needsPython: false,
+  },
   'bench:attribution': {
     what: 'how often attribution is right, into docs/attribution.md',
     program: 'bench/attribution/main.mjs',

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -40,6 +41,8 @@ export interface FaultyWorld {
   readonly environment: Readonly<Record<string, string>>;
   /** Its calls are repeated until a control plane answers them: what a user does whose tool says "connection refused". */
   readonly client: WholeApp;
+  /** Called between repetitions; what it throws ends them. */
+  guard: () => void;
   /** Applies the tiny model's document and has it answered. */
   serve(name: string, spec: Readonly<Record<string, unknown>>): Promise<string>;
   /** Some labelled requests; what fails is a request that nobody answered. */
@@ -67,9 +70,12 @@ export async function openFaultyWorld(more: Readonly<Record<string, string>> = {
     RATCHET_JOBS_PYTHON: runner.program,
     ...more,
   };
-  const client = persistentClient(url, folder);
+  const client = persistentClient(url, folder, () => {
+    world.guard();
+  });
   let asked = 0;
-  return {
+  const world: FaultyWorld = {
+    guard: () => undefined,
     database,
     runner,
     environment,
@@ -99,27 +105,31 @@ export async function openFaultyWorld(more: Readonly<Record<string, string>> = {
       await rm(folder, { recursive: true, force: true });
     },
   };
+  return world;
 }
 
 /** How long one call is repeated before it counts as refused for good. */
 const PATIENCE_MS = 120_000;
 const PAUSE_MS = 40;
 
-function persistentClient(url: string, folder: string): WholeApp {
-  const call: WholeApp['call'] = (method, path, body) => persist(() => once(url, method, path, body));
+function persistentClient(url: string, folder: string, guard: () => void): WholeApp {
+  const call: WholeApp['call'] = (method, path, body) => {
+    const key = randomUUID();
+    return persist(() => once(url, method, path, body, key), guard);
+  };
   return {
     url,
     folder,
     call,
     async upload(bytes) {
-      const answer = await persist(() => once(url, 'POST', '/api/v1/artifacts', bytes));
+      const answer = await persist(() => once(url, 'POST', '/api/v1/artifacts', bytes), guard);
       return String(answer.body['digest']);
     },
     close: () => Promise.resolve(),
   };
 }
 
-async function persist(send: () => Promise<Answer>): Promise<Answer> {
+async function persist(send: () => Promise<Answer>, guard: () => void): Promise<Answer> {
   const deadline = Date.now() + PATIENCE_MS;
   for (;;) {
     const [outcome] = await Promise.allSettled([send()]);
@@ -128,21 +138,21 @@ async function persist(send: () => Promise<Answer>): Promise<Answer> {
       const last = outcome.status === 'fulfilled' ? outcome.value : (outcome.reason as Error);
       throw new Error(`For two minutes there was no better answer than ${inspect(last)}`);
     }
+    guard();
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
   }
 }
 
-async function once(url: string, method: string, path: string, body?: unknown): Promise<Answer> {
+async function once(url: string, method: string, path: string, body?: unknown, key?: string): Promise<Answer> {
   const isBytes = ArrayBuffer.isView(body);
   const response = await fetch(url + path, {
     method,
     signal: AbortSignal.timeout(10_000),
-    ...(body === undefined
-      ? {}
-      : {
-          headers: { 'content-type': isBytes ? 'application/octet-stream' : 'application/json' },
-          body: isBytes ? (body as Uint8Array<ArrayBuffer>) : JSON.stringify(body),
-        }),
+    headers: {
+      ...(body === undefined ? {} : { 'content-type': isBytes ? 'application/octet-stream' : 'application/json' }),
+      ...(key === undefined || method !== 'POST' ? {} : { 'idempotency-key': key }),
+    },
+    ...(body === undefined ? {} : { body: isBytes ? (body as Uint8Array<ArrayBuffer>) : JSON.stringify(body) }),
   });
   const said = await response.text();
   return { status: response.status, body: said === '' ? {} : (JSON.parse(said) as Record<string, unknown>) };
