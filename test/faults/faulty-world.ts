@@ -70,7 +70,7 @@ export async function openFaultyWorld(more: Readonly<Record<string, string>> = {
     RATCHET_JOBS_PYTHON: runner.program,
     ...more,
   };
-  const client = persistentClient(url, folder, () => {
+  const client = persistentClient({ url, folder, databaseUrl: database.url }, () => {
     world.guard();
   });
   let asked = 0;
@@ -112,14 +112,14 @@ export async function openFaultyWorld(more: Readonly<Record<string, string>> = {
 const PATIENCE_MS = 120_000;
 const PAUSE_MS = 40;
 
-function persistentClient(url: string, folder: string, guard: () => void): WholeApp {
+function persistentClient(at: Pick<WholeApp, 'url' | 'folder' | 'databaseUrl'>, guard: () => void): WholeApp {
+  const { url } = at;
   const call: WholeApp['call'] = (method, path, body) => {
     const key = randomUUID();
     return persist(() => once(url, method, path, body, key), guard);
   };
   return {
-    url,
-    folder,
+    ...at,
     call,
     async upload(bytes) {
       const answer = await persist(() => once(url, 'POST', '/api/v1/artifacts', bytes), guard);
