@@ -2,15 +2,11 @@ import { z } from 'zod';
 import { type Digest, isDigest } from '../../../kernel/index.js';
 import { falseAlarmEvery } from '../../domain/false-alarm-contract.js';
 import { type ModelSpec, SUMMARY_FEATURES } from '../../domain/model.js';
-import { bounded, knownTimeZone, longerThanShort, namedOnce, notEmpty, rising, shape } from './document-rules.js';
+import { knownTimeZone, longerThanShort, notEmpty, shape } from './document-rules.js';
+import { count, fraction, kubernetesName, seconds } from './document-values.js';
+import { Rollout } from './rollout-document.js';
 
-const fraction = z.number().min(0).max(1);
 const positiveFraction = z.number().gt(0).max(1);
-const seconds = z
-  .number()
-  .positive()
-  .max(366 * 86_400);
-const count = z.int().min(1).max(1_000_000_000);
 
 /** `sha256:<64 hex digits>` */
 export const DigestText = z.string().refine((text): text is Digest => isDigest(text), 'must be sha256:<64 hex digits>');
@@ -176,11 +172,6 @@ const Triggers = z.strictObject({
   dryRun: z.boolean().default(false),
 });
 
-const kubernetesName = z
-  .string()
-  .max(253)
-  .regex(/^[a-z0-9]([-a-z0-9.]*[a-z0-9])?$/, 'must be a Kubernetes name: lower-case letters, digits, "-" and "."');
-
 const Jobs = z.strictObject({
   wallSeconds: seconds.default(1_800),
   maxRssBytes: z
@@ -246,116 +237,6 @@ const Experiment = z.strictObject({
     .describe('Live: the quantile stays below maxRatio times the champion’s plus maxAddedMs; null = not asked.'),
   qualityWeight: z.number().gt(0).max(100).default(2).describe('Quality’s part of alpha beside the weights above.'),
 });
-
-const minimumSamples = count.default(100);
-const anyGate = {
-  minimumSamples,
-  name: z
-    .string()
-    .regex(/^[a-z0-9][a-z0-9-]{0,62}$/, 'must be lower-case letters, digits and "-", at most 63')
-    .exactOptional()
-    .describe('Unique among the gates of a step; the kind when absent.'),
-  role: z
-    .enum(['guardrail', 'signal'])
-    .exactOptional()
-    .describe('FAIL of a guardrail (the default) rolls back; FAIL of a signal pauses.'),
-  dryRun: z.boolean().exactOptional().describe('Read and recorded, but without any effect.'),
-};
-const Gate = z
-  .discriminatedUnion('kind', [
-    z.strictObject({ kind: z.literal('error-ratio'), max: fraction, ...anyGate }),
-    z.strictObject({ kind: z.literal('latency-p95'), maxMs: z.number().positive(), ...anyGate }),
-    z.strictObject({ kind: z.literal('latency-p99'), maxMs: z.number().positive(), ...anyGate }),
-    z.strictObject({ kind: z.literal('accuracy'), maxLoss: fraction, ...anyGate }),
-    z.strictObject({ kind: z.literal('agreement'), min: fraction, ...anyGate }),
-    z.strictObject({
-      kind: z.literal('promql'),
-      query: z.string().min(1).max(4_000).describe('PromQL that gives one number.'),
-      min: z.number().nullable().default(null),
-      max: z.number().nullable().default(null),
-      ...anyGate,
-    }),
-  ])
-  .superRefine(bounded);
-
-const Step = z.strictObject({
-  weight: z.int().min(1).max(99).describe('Percent of the traffic; 100 is the promotion itself.'),
-  holdSeconds: z
-    .number()
-    .min(0)
-    .max(366 * 86_400)
-    .default(300),
-  gates: z.array(Gate).min(1).max(20),
-  approval: z.boolean().exactOptional().describe('The step is entered only after somebody approved it.'),
-});
-
-const Backend = z.strictObject({
-  name: kubernetesName,
-  port: z.int().min(1).max(65_535).nullable().default(null),
-});
-const IstioDestination = z.strictObject({
-  host: z.string().min(1).max(253),
-  subset: z.string().min(1).max(253).nullable().default(null),
-});
-const ServedBy = z
-  .enum(['gateways', 'others'])
-  .describe(
-    'What stands behind the two backends: Ratchet’s gateways, pinned to an arm, or other servers; gateways when absent.',
-  );
-const Target = z.discriminatedUnion('kind', [
-  z.strictObject({ kind: z.literal('builtin') }),
-  z.strictObject({
-    kind: z.literal('http-route'),
-    namespace: kubernetesName,
-    name: kubernetesName,
-    rule: z
-      .union([z.string().min(1).max(253), z.int().min(0).max(15)])
-      .nullable()
-      .default(null),
-    stable: Backend,
-    candidate: Backend,
-    servedBy: ServedBy.exactOptional(),
-  }),
-  z.strictObject({ kind: z.literal('kserve'), namespace: kubernetesName, name: kubernetesName }),
-  z.strictObject({
-    kind: z.literal('istio'),
-    namespace: kubernetesName,
-    name: kubernetesName,
-    route: z.string().min(1).max(253).nullable().default(null),
-    stable: IstioDestination,
-    candidate: IstioDestination,
-    servedBy: ServedBy.exactOptional(),
-  }),
-  z.strictObject({ kind: z.literal('webhook'), endpoint: z.string().min(1).max(100) }),
-]);
-
-const Rollout = z
-  .strictObject({
-    steps: z
-      .array(Step)
-      .min(1)
-      .max(50)
-      .superRefine(rising)
-      .default([5, 25, 50].map((weight) => ({ weight, holdSeconds: 300, gates: [defaultGate()] }))),
-    target: Target.exactOptional().describe('Whose traffic is moved; the built-in gateway when absent.'),
-    background: z
-      .array(Gate)
-      .max(20)
-      .exactOptional()
-      .describe('Gates that are read on every pass of every step, beside the step’s own.'),
-    onBlind: z
-      .enum(['roll-back', 'step-back', 'hold'])
-      .exactOptional()
-      .describe('What follows when blindSeconds are over; roll-back when absent.'),
-    blindSeconds: seconds.default(900),
-    undecidedSeconds: seconds.default(3_600),
-    confirmSeconds: seconds.default(120),
-  })
-  .superRefine(namedOnce);
-
-function defaultGate() {
-  return { kind: 'error-ratio' as const, max: 0.01, minimumSamples: 100 };
-}
 
 const Reference = z.strictObject({
   digest: DigestText.describe('The uploaded artifact; `ratchet apply` puts it in place of `artifact: <file>`.'),
