@@ -20,7 +20,16 @@ export class Unreachable extends Error {
 
 /** The control plane's REST API, as far as the demo needs it. */
 export class Api {
-  constructor(readonly url: string) {}
+  /** `token` is null where the control plane takes this machine's own user without one. */
+  constructor(
+    readonly url: string,
+    private readonly token: string | null = null,
+  ) {}
+
+  /** Headers that every request needs. */
+  get credentials(): Readonly<Record<string, string>> {
+    return this.token === null ? {} : { authorization: `Bearer ${this.token}` };
+  }
 
   get<T>(path: string): Promise<T> {
     return this.call<T>('GET', path);
@@ -42,10 +51,15 @@ export class Api {
   ): Promise<T> {
     let response: Response;
     let text: string;
+    const headers = {
+      ...(type === undefined ? {} : { 'content-type': type }),
+      ...this.credentials,
+    };
     try {
       response = await fetch(this.url + path, {
         method,
-        ...(body === undefined ? {} : { body, headers: { 'content-type': type ?? '' } }),
+        headers,
+        ...(body === undefined ? {} : { body }),
         signal: AbortSignal.timeout(20_000),
       });
       text = await response.text();

@@ -23,6 +23,8 @@ export class ControlPlane {
     private readonly root: string,
     private readonly folder: string,
     private readonly port: number,
+    /** What it is started with beside the demo's own settings. */
+    private readonly extra: Readonly<Record<string, string>> = {},
   ) {
     this.url = `http://127.0.0.1:${port}`;
     this.logFile = join(folder, 'control-plane.log');
@@ -81,6 +83,7 @@ export class ControlPlane {
       RATCHET_JOBS_WORK_FOLDER: join(this.folder, 'jobs'),
       RATCHET_MONITORS_WINDOW_GRACE_MS: '3000',
       RATCHET_JOBS_PYTHON: join(this.root, '.venv/bin/python'),
+      ...this.extra,
     };
   }
 }

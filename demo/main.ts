@@ -8,6 +8,7 @@ import { Api } from './api.js';
 import { Chaos } from './chaos.js';
 import { ControlPlane } from './control-plane.js';
 import { readTestImages } from './images.js';
+import { openPods, type Pods } from './pods.js';
 import { endLeftovers } from './leftovers.js';
 import { ScenarioProblem, type Stage } from './loop.js';
 import { artifactFile } from './measure.js';
@@ -31,6 +32,8 @@ compresses, watches, repairs and refuses with no step forced from outside.
   --rate N          requests a second (default 150)
   --port N          port of the control plane (default 8080, or a free one when that is taken)
   --kill-seed N     kill -9 the control plane once a scenario, at a moment that this seed decides, and start it again
+  --runner WHERE    process (default): jobs are processes of this machine; kubernetes: jobs are pods of a real cluster
+                    (RATCHET_TEST_CLUSTER, or one that the demo starts from ../shared/kube; needs root)
   --help            this text
 
 Exit code 0 only if every scenario ended as described.`;
@@ -46,6 +49,7 @@ interface Options {
   readonly rate: number;
   readonly port: number;
   readonly killSeed: number | null;
+  readonly runner: 'process' | 'kubernetes';
 }
 
 async function demo(options: Options): Promise<boolean> {
@@ -64,8 +68,13 @@ async function demo(options: Options): Promise<boolean> {
     `reference: ${(sizeBytes / 1000).toFixed(0)} kB, ${(reference.accuracy * 100).toFixed(2)} % on the 10,000 test images${reference.cached ? ' (from the cache)' : ''}`,
   );
 
-  const controlPlane = new ControlPlane(ROOT, folder, await portFor(options.port));
-  const stop = async (): Promise<void> => controlPlane.stop();
+  const port = await portFor(options.port);
+  const pods = options.runner === 'kubernetes' ? await openPods(ROOT, folder, port, (line) => view.say(line)) : null;
+  const controlPlane = new ControlPlane(ROOT, folder, port, pods?.environment);
+  const stop = async (): Promise<void> => {
+    await controlPlane.stop();
+    await pods?.close();
+  };
   process.once('SIGINT', () => void stop().finally(() => process.exit(130)));
   process.once('SIGTERM', () => void stop().finally(() => process.exit(143)));
   try {
@@ -73,7 +82,7 @@ async function demo(options: Options): Promise<boolean> {
     view.say(
       `control plane: ${controlPlane.url} (API documentation: ${controlPlane.url}/docs, log: ${relative(process.cwd(), controlPlane.logFile)})`,
     );
-    const stage = await setTheStage(options, controlPlane, view, folder, reference);
+    const stage = await setTheStage(options, controlPlane, view, folder, reference, pods);
     const scenarios: ScenarioSummary[] = [];
     for (const { scenario, prelude } of plan) {
       const result = await play(scenario, prelude, stage);
@@ -106,14 +115,16 @@ async function setTheStage(
   view: View,
   folder: string,
   reference: TrainedReference,
+  pods: Pods | null,
 ): Promise<Stage> {
-  const api = new Api(controlPlane.url);
+  const api = new Api(controlPlane.url, pods?.token ?? null);
   const document = parse(readFileSync(join(ROOT, 'examples/digits/model.yaml'), 'utf8')) as {
     metadata: { name: string };
-    spec: { reference: Record<string, unknown>; input: { name: string } };
+    spec: { reference: Record<string, unknown>; input: { name: string }; jobs?: Record<string, unknown> };
   };
   const { digest } = await api.upload(new Uint8Array(readFileSync(reference.file)));
   document.spec.reference = { digest, evaluation: { accuracy: reference.accuracy, samples: 10_000 } };
+  if (pods !== null) document.spec.jobs = { ...document.spec.jobs, gpus: 1 };
   const model = document.metadata.name;
   await api.send('PUT', `/api/v1/models/${model}`, document);
   view.say(`model ${model} is registered; its reference serves`);
@@ -127,7 +138,7 @@ async function setTheStage(
     labelDelayMs: [500, 3_000],
     seed: options.seed,
   });
-  await untilServed(controlPlane.url, model);
+  await untilServed(api, model);
   traffic.start();
   return {
     api,
@@ -142,10 +153,13 @@ async function setTheStage(
   };
 }
 
-async function untilServed(url: string, model: string): Promise<void> {
+async function untilServed(api: Api, model: string): Promise<void> {
   for (let tries = 0; tries < 300; tries += 1) {
-    const response = await fetch(`${url}/v2/models/${model}/ready`).catch(() => null);
-    if (response?.ok) return;
+    const ready = await api.get(`/v2/models/${model}/ready`).then(
+      () => true,
+      () => false,
+    );
+    if (ready) return;
     await delay(100);
   }
   throw new Error(`The gateway does not serve ${model}.`);
@@ -244,6 +258,7 @@ function readOptions(): Options | null {
       rate: { type: 'string', default: '150' },
       port: { type: 'string', default: '8080' },
       'kill-seed': { type: 'string' },
+      runner: { type: 'string', default: 'process' },
       help: { type: 'boolean', default: false },
     },
   });
@@ -257,7 +272,14 @@ function readOptions(): Options | null {
     rate: whole('--rate', values.rate),
     port: whole('--port', values.port),
     killSeed: kill === undefined ? null : whole('--kill-seed', kill),
+    runner: runnerOf(values.runner),
   };
+}
+
+function runnerOf(text: string): Options['runner'] {
+  if (text !== 'process' && text !== 'kubernetes')
+    throw new TypeError(`--runner takes process or kubernetes, not "${text}".`);
+  return text;
 }
 
 function whole(name: string, text: string): number {

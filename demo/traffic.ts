@@ -140,7 +140,11 @@ export class Traffic {
     });
     return new Promise((resolve, reject) => {
       const url = `${this.api.url}/v2/models/${this.options.model}/infer`;
-      const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+      const headers = {
+        'content-type': 'application/json',
+        'content-length': Buffer.byteLength(body),
+        ...this.api.credentials,
+      };
       const outgoing = request(url, { method: 'POST', agent: this.agent, timeout: 10_000, headers }, (response) => {
         const chunks: Buffer[] = [];
         response.on('data', (chunk: Buffer) => chunks.push(chunk));

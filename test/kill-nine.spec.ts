@@ -6,8 +6,8 @@ import type { DemoSummary } from '../demo/summary.js';
 import { runDemo } from './support/run-demo.js';
 
 const SCENARIOS = ['first-compression', 'compression-damage', 'world-changed', 'bad-candidate'];
-/** Each seed is another moment in each of the four scenarios. */
-const SEEDS = [2, 5];
+/** Each seed is another moment in each of the four scenarios; test/faults has every commit. */
+const SEEDS = [5];
 const MINUTES = 60_000;
 
 /**
