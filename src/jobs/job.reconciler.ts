@@ -27,6 +27,7 @@ type Running = Extract<JobStatus, { phase: 'Running' }>;
 /** Takes one job from its trigger to its versions, one decision a pass. */
 export class JobReconciler implements Reconciler {
   readonly kind = JOB_KIND;
+  readonly urgent = true;
 
   constructor(
     private readonly jobs: JobStore,

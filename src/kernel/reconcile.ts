@@ -10,6 +10,8 @@ export interface ReconcileResult {
 export interface Reconciler {
   /** Unique name of the kind, e.g. `rollout`; also the label in metrics and logs. */
   readonly kind: string;
+  /** True for what moves traffic or what people wait for: some of the room is kept for it, however much other work is due. */
+  readonly urgent?: boolean;
   reconcile(key: string): Promise<ReconcileResult>;
 }
 

@@ -11,6 +11,7 @@ const WAITING_MS = 2_000;
 /** Promotes what needs no approval; turns away what waits for one while its rollout has ended. */
 export class PromotionReconciler implements Reconciler {
   readonly kind = PROMOTION_KIND;
+  readonly urgent = true;
 
   constructor(
     private readonly promotions: PromotionStore,

@@ -41,6 +41,7 @@ type Ended = StatusOf<'RolledBack' | 'Aborted'>;
 /** Takes one rollout from its first step to its end, and its traffic to rest: find, observe, decide, act, save. */
 export class RolloutReconciler implements Reconciler {
   readonly kind = ROLLOUT_KIND;
+  readonly urgent = true;
   private readonly desk: TrafficDesk;
 
   constructor(

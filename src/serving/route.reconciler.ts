@@ -9,6 +9,7 @@ import { RouteStore } from './ports.js';
 @Injectable()
 export class RouteReconciler implements Reconciler, OnModuleInit {
   readonly kind = 'route';
+  readonly urgent = true;
 
   constructor(
     private readonly routes: RouteStore,

@@ -12,6 +12,7 @@ export class PostgresWorkQueue extends WorkQueue {
   private readonly items: WorkItems;
   private readonly reconcilers = new Map<string, Reconciler>();
   private readonly running = new Set<Promise<void>>();
+  private urgentRunning = 0;
   private readonly renewals = new Set<NodeJS.Timeout>();
   private readonly holder: string;
   private stopped = false;
@@ -52,16 +53,31 @@ export class PostgresWorkQueue extends WorkQueue {
 
   /** Takes what is due and starts its passes; returns how many were started. */
   async tick(): Promise<number> {
-    const room = this.settings.concurrency - this.running.size;
-    if (this.stopped || this.taking || room <= 0 || this.reconcilers.size === 0) return 0;
+    if (this.stopped || this.taking) return 0;
     this.taking = true;
     try {
-      const taken = await this.items.take([...this.reconcilers.keys()], this.holder, room, this.settings.leaseSeconds);
-      for (const item of taken) this.start(item);
-      return taken.length;
+      return (await this.startDue(true)) + (await this.startDue(false));
     } finally {
       this.taking = false;
     }
+  }
+
+  /**
+   * Of the room, a third is kept for the urgent and a third for the rest: thousands of models that are due must not keep a
+   * rollout from going back, nor hundreds of rollouts the monitors from looking.
+   */
+  private async startDue(urgent: boolean): Promise<number> {
+    const { concurrency, leaseSeconds } = this.settings;
+    const kinds = [...this.reconcilers.values()].filter((one) => (one.urgent ?? false) === urgent);
+    const alone = kinds.length === this.reconcilers.size;
+    const most = alone ? concurrency : Math.max(1, concurrency - Math.floor(concurrency / 3));
+    const mine = urgent ? this.urgentRunning : this.running.size - this.urgentRunning;
+    const room = Math.min(most - mine, concurrency - this.running.size);
+    if (room <= 0 || kinds.length === 0) return 0;
+    const names = kinds.map(({ kind }) => kind);
+    const taken = await this.items.take(names, this.holder, room, leaseSeconds);
+    for (const item of taken) this.start(item, urgent);
+    return taken.length;
   }
 
   /** Takes no more, waits for the running passes (at most `graceMs`) and gives back what is left. */
@@ -80,8 +96,11 @@ export class PostgresWorkQueue extends WorkQueue {
     while (this.running.size > 0) await Promise.allSettled(this.running);
   }
 
-  private start(item: TakenItem): void {
+  private start(item: TakenItem, urgent: boolean): void {
+    const weight = urgent ? 1 : 0;
+    this.urgentRunning += weight;
     const pass = this.pass(item).finally(() => {
+      this.urgentRunning -= weight;
       this.running.delete(pass);
       if (!this.stopped) this.onDue();
     });

@@ -55,6 +55,47 @@ describe('the work queue', () => {
     expect(passes).toBe(2);
   });
 
+  it('makes many keys due at once, each one time', async () => {
+    const seen: string[] = [];
+    const queue = queueOf((key) => {
+      seen.push(key);
+      return Promise.resolve({});
+    });
+    await queue.enqueueAll('thing', ['b', 'a', 'b']);
+    await queue.enqueueAll('thing', []);
+    await drain(queue);
+    expect(seen.sort()).toEqual(['a', 'b']);
+  });
+
+  it.each([
+    ['the rest', 'urgent', 'thing'],
+    ['the urgent', 'thing', 'urgent'],
+  ])('keeps room from %s, however much of it is due', async (_, late, early) => {
+    const started: string[] = [];
+    let end = (): void => undefined;
+    const held = new Promise<void>((resolve) => (end = resolve));
+    const reconcile = async (key: string): Promise<ReconcileResult> => {
+      started.push(key);
+      await held;
+      return {};
+    };
+    const queue = new PostgresWorkQueue(test.db, ids, settings);
+    queue.register({ kind: 'thing', reconcile });
+    queue.register({ kind: 'urgent', urgent: true, reconcile });
+    await queue.enqueueAll(
+      early,
+      Array.from({ length: 9 }, (__, n) => `early-${n}`),
+    );
+    await queue.tick();
+    expect(started).toHaveLength(3);
+    await queue.enqueue(late, 'late');
+    await queue.tick();
+    expect(started).toEqual(expect.arrayContaining(['late']));
+    expect(started).toHaveLength(4);
+    end();
+    await queue.idle();
+  });
+
   it('tries again after an error, and parks after a terminal one until somebody asks again', async () => {
     const outcomes = [new Error('first'), new TerminalError('never')];
     const queue = queueOf(() => {
