@@ -16,7 +16,7 @@ export function experimentsAndRollouts(): ClassicDashboard {
           lines({
             title: 'How strong is the evidence?',
             description:
-              'Wealth of the bets on each claim, by metric; a claim is proven when its line reaches 1 over its share of alpha. It may be looked at any time.',
+              'How near each claim is to its proof, by metric; it is proven when its line reaches 1. It may be looked at any time.',
             queries: [
               {
                 expr: 'max by (model, metric, claim) (ratchet_experiments_wealth_ratio{model=~"$model"})',
