@@ -6,9 +6,20 @@ import type { FaultyWorld } from './faulty-world.js';
 /** How long a scenario may take, with a control plane that dies at every turn. */
 const SECONDS = 240;
 
+/** What would end by itself on a quiet machine must not while control planes die and start for minutes. */
+const PATIENT = {
+  experiment: { margin: 0.5, alpha: 0.4, mirrorFraction: 1, maxSamples: 2000, maxSeconds: 3_000 },
+  rollout: {
+    steps: [{ weight: 50, holdSeconds: 0, gates: [{ kind: 'error-ratio', max: 0.5, minimumSamples: 5 }] }],
+    blindSeconds: 3_000,
+    undecidedSeconds: 3_000,
+  },
+  jobs: { wallSeconds: 600, maxAttempts: 1 },
+};
+
 /** From traffic, by itself, to a new champion: trigger, job, candidate, experiment, rollout, promotion. */
 export async function promotion(world: FaultyWorld, name = 'alone'): Promise<void> {
-  await world.serve(name, { triggers: { minimumSamples: 60 }, promotion: { approval: 'auto' } });
+  await world.serve(name, { ...PATIENT, triggers: { minimumSamples: 60 }, promotion: { approval: 'auto' } });
   await wait(world, name, 'promotion', () =>
     world.count(`SELECT count(*) FROM promotions.promotion WHERE model = $1 AND phase = 'Promoted'`, [name]),
   );
@@ -16,7 +27,7 @@ export async function promotion(world: FaultyWorld, name = 'alone'): Promise<voi
 
 /** What people ask for: a job that they cancel, a candidate that they reject, one whose rollout they abort, and tokens. */
 export async function people(world: FaultyWorld, name = 'people'): Promise<void> {
-  await world.serve(name, {});
+  await world.serve(name, PATIENT);
   await wait(world, name, 'enough samples', async () =>
     Number((await world.count('SELECT count(*) FROM telemetry.sample WHERE model = $1', [name])) >= 100),
   );
