@@ -107,7 +107,7 @@ const everyCase = (): Case[] =>
           VERDICTS.flatMap((verdict) =>
             Object.keys(EVIDENCE).flatMap((evidence) =>
               ASKED.map((verb) => ({
-                gate: { ...GATE, role, dryRun } as Gate,
+                gate: { ...GATE, role, dryRun },
                 ...{ status, background, verdict, evidence, verb },
               })),
             ),

@@ -45,7 +45,8 @@ export class TrafficDesk {
     if (traffic === 'leave') return { confirmBy: kept, error: null };
     if (traffic === 'give-back') return this.attempt('give-back', null, () => this.giveBack(rollout));
     const { confirmSeconds } = rollout.spec.policy;
-    const isSet = 'traffic' in rollout.status && rollout.status.traffic?.set === traffic;
+    const known = 'traffic' in rollout.status ? rollout.status.traffic : undefined;
+    const isSet = known?.set === traffic;
     const left = kept === null ? 0 : kept.getTime() - seen.now.getTime();
     const holds = isSet && seen.actualWeight === traffic && left > confirmSeconds * 1000 * RENEWED_BELOW;
     if (holds && !isEnded(status)) return { confirmBy: kept, error: null };

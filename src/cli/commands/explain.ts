@@ -32,16 +32,20 @@ function explained({ seq, at, before, observation, decision }: Decision): string
   const { status, traffic, answered } = decision;
   const request = observation?.request ?? null;
   const moved = place(before) === place(status) ? `stays ${place(status)}` : `${place(before)} → ${place(status)}`;
-  const weight = typeof traffic === 'number' ? `, weight ${traffic} %` : traffic === 'leave' ? '' : `, ${traffic}`;
-  const seen = observation === null ? null : observation.actualWeight;
+  const seen = observation?.actualWeight ?? null;
   return [
     '',
-    `${text(at)}  #${seq}  ${moved}${weight}${seen === null ? '' : ` (actual ${seen} %)`}`,
+    `${text(at)}  #${seq}  ${moved}${wished(traffic)}${seen === null ? '' : ` (actual ${seen} %)`}`,
     ...(status.reason === undefined || status.reason === before.reason ? [] : [`  because   ${text(status.reason)}`]),
     ...(request === null ? [] : [`  asked     ${request.verb} by ${request.by}: ${text(request.reason)}`]),
     ...(answered === null ? [] : [`  answered  ${text(answered.note)}`]),
     ...(observation === null ? ['  decided   by promotions'] : observation.readings.map(reading)),
   ];
+}
+
+function wished(traffic: number | string): string {
+  if (typeof traffic === 'number') return `, weight ${traffic} %`;
+  return traffic === 'leave' ? '' : `, ${traffic}`;
 }
 
 function reading({ gate, verdict, reason, evidence }: Reading): string {

@@ -85,27 +85,39 @@ const GATE_COLUMNS: readonly Column[] = [
   ['REASON', (row: Reading) => row.reason],
 ];
 
-function rolloutLines({ id, model, spec, status, observed, request, schedule, revision }: RolloutAnswer): string[] {
-  const { traffic } = status;
-  const steps = spec.policy.steps.length;
+const line = (name: string, value: string): string => `${name.padEnd(12)}  ${value}`;
+
+function rolloutLines(rollout: RolloutAnswer): string[] {
+  const { id, model, spec, observed, request, schedule, revision } = rollout;
   const readings = observed?.readings ?? [];
-  const left = schedule.confirmSecondsLeft;
-  const line = (name: string, value: string): string => `${name.padEnd(12)}  ${value}`;
   return [
     line('rollout', `${id} of ${model} (revision ${revision})`),
-    line('phase', status.step === undefined ? status.phase : `${status.phase}, step ${status.step + 1} of ${steps}`),
-    ...(status.reason === undefined ? [] : [line('reason', text(status.reason))]),
-    ...(status.blockedBy == null ? [] : [line('waits for', `${status.blockedBy}, which has the traffic`)]),
     line('versions', `${text(spec.candidateVersion)} against ${text(spec.champion)}`),
-    line('set weight', traffic === undefined ? 'none yet' : `${traffic.set} % since ${text(traffic.setAt)}`),
-    line('actual', actual(status, observed?.actualReason ?? null)),
-    ...(left === null ? [] : [line('confirm by', `${left} s left; traffic goes back unless the weight is confirmed`)]),
-    ...schedule.deadlines.slice(left === null ? 0 : 1).map(({ at, what }) => line('deadline', `${text(at)}: ${what}`)),
-    ...(schedule.readyAt === null ? [] : [line('ready', `${text(schedule.readyAt)} at the earliest`)]),
+    ...statusLines(rollout),
+    ...aheadLines(schedule),
     ...(request === null ? [] : [line('asked', `${request.verb} by ${request.by}: ${text(request.reason)}`)]),
-    ...closing(status, observed),
+    ...closing(rollout.status, observed),
     ...['', table(schedule.steps, STEP_COLUMNS)],
     ...(readings.length === 0 ? [] : ['', table(readings, GATE_COLUMNS)]),
+  ];
+}
+
+function statusLines({ spec, status, observed }: RolloutAnswer): string[] {
+  const { traffic, phase, step, reason, blockedBy } = status;
+  return [
+    line('phase', step === undefined ? phase : `${phase}, step ${step + 1} of ${spec.policy.steps.length}`),
+    ...(reason === undefined ? [] : [line('reason', text(reason))]),
+    ...(blockedBy == null ? [] : [line('waits for', `${blockedBy}, which has the traffic`)]),
+    line('set weight', traffic === undefined ? 'none yet' : `${traffic.set} % since ${text(traffic.setAt)}`),
+    line('actual', actual(status, observed?.actualReason ?? null)),
+  ];
+}
+
+function aheadLines({ confirmSecondsLeft: left, deadlines, readyAt }: RolloutAnswer['schedule']): string[] {
+  return [
+    ...(left === null ? [] : [line('confirm by', `${left} s left; traffic goes back unless the weight is confirmed`)]),
+    ...deadlines.map(({ at, what }) => line('deadline', `${text(at)}: ${what}`)),
+    ...(readyAt === null ? [] : [line('ready', `${text(readyAt)} at the earliest`)]),
   ];
 }
 
