@@ -51,7 +51,7 @@ describeWithKubernetes('the guardian, a program of its own', () => {
       },
     });
     let text = '';
-    child.stderr!.on('data', (data: Buffer) => (text += String(data)));
+    child.stderr.on('data', (data: Buffer) => (text += String(data)));
     const one = { child, port, said: () => text };
     running.push(one);
     await until(

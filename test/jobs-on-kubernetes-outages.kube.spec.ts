@@ -60,7 +60,9 @@ describeWithKubernetes('attempts while the API server is away', () => {
       60,
     );
     await until('sweep after the outage', async () => {
-      const swept = await here.runner.sweep(async () => new Set([known.name, 'new-t1-job-a1'])).catch(() => []);
+      const swept = await here.runner
+        .sweep(async () => new Set([known.name, 'new-t1-job-a1']))
+        .catch((): string[] => []);
       return swept.includes('lost-t1-job-a1') ? true : null;
     });
     // Without a word from us: only a watch that recovered can know of it.

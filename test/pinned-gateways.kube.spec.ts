@@ -115,7 +115,7 @@ describeWithKubernetes('gateways behind an HTTPRoute', () => {
         await get('experiments/tiny-m1-x'),
         [...seen],
         [...steps],
-        pinned.lastLines(),
+        pinned?.lastLines(),
       ],
     );
     for (let more = 0; more < 10; more++) for (const answer of await sendThroughProxy(20)) seen.add(answer);

@@ -47,6 +47,11 @@ const SERVICES = [
     isThere: hasNode,
   },
   {
+    name: 's3',
+    how: 'Set RATCHET_TEST_S3 to an S3 server where buckets may be made, or have python3 with venv and the Python package index: the tests install one (moto) once into .runtime and start it themselves.',
+    isThere: () => Boolean(process.env.RATCHET_TEST_S3) || ask('python3', ['-c', 'import venv, ensurepip']) !== null,
+  },
+  {
     name: 'helm',
     how: 'Install Go 1.26 or newer; the tests build Helm and kube-score from their Go modules, once.',
     isThere: () => canHave('helm') && canHave('kube-score'),

@@ -56,7 +56,7 @@ function tellOfWaits(unfinished: readonly Job[]): void {
   jobsWaiting.reset();
   let gpus = 0;
   for (const { spec, status } of unfinished) {
-    if ('waiting' in status && status.waiting !== undefined) jobsWaiting.inc({ kind: status.waiting.kind });
+    if ('waiting' in status) jobsWaiting.inc({ kind: status.waiting.kind });
     if (status.phase === 'Running') gpus += spec.gpus ?? 0;
   }
   jobsGpus.set(gpus);

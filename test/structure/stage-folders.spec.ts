@@ -5,7 +5,7 @@ import { PIPELINE } from '../../pipeline.js';
 import { ROOT } from './planted-tree.js';
 
 const src = join(ROOT, 'src');
-const BESIDE_THE_STAGES = ['app', 'cli', 'kernel', 'platform'];
+const BESIDE_THE_STAGES = ['app', 'cli', 'guardian', 'kernel', 'platform'];
 
 describe('the folders of src/', () => {
   it('are the stages of PIPELINE and the few that are no stage', () => {

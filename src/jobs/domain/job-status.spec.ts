@@ -11,7 +11,7 @@ const quota = (message: string, since: Date) =>
   ({ state: 'waiting', waiting: { kind: 'quota', message, since } }) as const;
 const seen = (startedAt?: Date) =>
   ({
-    ...{ state: 'running', heartbeatAt: T0, progress: null, outputBytes: 0 },
+    ...({ state: 'running', heartbeatAt: T0, progress: null, outputBytes: 0 } as const),
     ...(startedAt !== undefined && { startedAt }),
   }) as const;
 

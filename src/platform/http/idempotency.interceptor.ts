@@ -39,7 +39,11 @@ export class IdempotencyInterceptor implements NestInterceptor {
         await this.ledger.once(key, async (known) => {
           if (known !== null) return replay(known, hash, key, reply);
           const body: unknown = await lastValueFrom(next.handle(), { defaultValue: undefined });
-          await this.ledger.keep(key, { hash, status: reply.statusCode, body: body === undefined ? null : JSON.stringify(body) });
+          await this.ledger.keep(key, {
+            hash,
+            status: reply.statusCode,
+            body: body === undefined ? null : JSON.stringify(body),
+          });
           return body;
         }),
       );

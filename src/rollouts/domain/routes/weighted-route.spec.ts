@@ -66,7 +66,7 @@ function step(root: object, operation: PatchOperation): void {
   let here = root as Record<string, unknown>;
   for (const key of keys) here = here[key] as Record<string, unknown>;
   if (operation.op === 'test') expect(here[last]).toEqual(operation.value);
-  else if (operation.op === 'remove') delete here[last];
+  else if (operation.op === 'remove') Reflect.deleteProperty(here, last);
   else here[last] = operation.value;
 }
 
