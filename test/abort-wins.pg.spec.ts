@@ -134,6 +134,22 @@ describe('with approval by hand', () => {
     expect(await as('viewer').get(`records/${id}`)).toMatchObject({ outcome: promoted ? 'promoted' : 'refused' });
   }, 30_000);
 
+  it('an abort that was taken wins over a promotion of the rollout that was asked for at the same moment', async () => {
+    const [promote, abort] = await Promise.all([
+      as('approver').post(`rollouts/${id}-r/promote`),
+      as('operator').post(`rollouts/${id}-r/abort`),
+    ]);
+    expect([202, 409]).toContain(promote.status);
+    const taken = abort.status === 202;
+    const wanted = taken ? 'Aborted' : 'Promoted';
+    await until(wanted, async () => ((await phaseOf('rollouts', `${id}-r`)) === wanted ? true : null), 60);
+    const [serves, gone] = taken ? [champion, twin] : [twin, champion];
+    await until('route to one version', async () => ((await answeredBy()).has(gone) ? null : true), 60);
+    expect(await route()).toMatchObject({ stable: serves, candidate: null, weight: 0 });
+    expect(await as('operator').post(`rollouts/${id}-r/abort`)).toMatchObject({ status: taken ? 202 : 409 });
+    expect(await as('approver').post(`rollouts/${id}-r/promote`)).toMatchObject({ status: 409 });
+  }, 150_000);
+
   it('an abort after the approval comes too late, and the candidate serves everybody', async () => {
     expect(await as('approver').post(`promotions/${id}-p/approve`)).toMatchObject({
       status: 200,
