@@ -18,6 +18,8 @@ export async function createApp(settings: ParsedSettings, db: Database): Promise
     {
       logger: new NestLog(),
       bodyParser: false,
+      // Faults of the wiring come to whoever starts the program, who says that it cannot start.
+      abortOnError: false,
     },
   );
   await configureHttp(app, http);
