@@ -1,7 +1,7 @@
 import type { Clock, ReconcileResult, Reconciler, WorkQueue } from '../kernel/index.js';
 import { log } from '../platform/observability/index.js';
 import { JOB_KIND } from './job-intake.js';
-import type { Job } from './domain/job.js';
+import { type Job, WAITS } from './domain/job.js';
 import { jobsGpus, jobsRunning, jobsWaiting, orphansStoppedTotal } from './metrics.js';
 import type { JobStore, Runner } from './ports.js';
 import type { JobsSettings } from './settings.js';
@@ -53,7 +53,7 @@ export class OrphanSweepReconciler implements Reconciler {
 
 /** How many wait and for what, and how many GPUs are given out. */
 function tellOfWaits(unfinished: readonly Job[]): void {
-  jobsWaiting.reset();
+  for (const kind of WAITS) jobsWaiting.set({ kind }, 0);
   let gpus = 0;
   for (const { spec, status } of unfinished) {
     if ('waiting' in status) jobsWaiting.inc({ kind: status.waiting.kind });

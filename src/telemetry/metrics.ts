@@ -1,4 +1,5 @@
 import { counter, gauge, histogram } from '../platform/observability/index.js';
+import { BAD_CLASSES } from './domain/event.js';
 import type { BatchReport, LabelReport } from './ports.js';
 
 export const eventsTotal = counter({
@@ -47,6 +48,8 @@ export const deadLettersTotal = counter({
   help: 'Dead letters by the class of their reason.',
   labels: ['class'],
 });
+// From zero on, so that the first one is an increase.
+for (const kind of BAD_CLASSES) deadLettersTotal.inc({ class: kind }, 0);
 
 export const samplesTotal = counter({
   name: 'ratchet_telemetry_samples_total',

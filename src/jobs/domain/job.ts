@@ -37,14 +37,16 @@ export interface JobProgress {
   readonly message: string;
 }
 
+/**
+ * What a job can wait for. Before the launch: `slot` (as many jobs run as may), `gpu` (as many GPUs are taken as may be),
+ * `samples` (too few yet). On the runner: `quota` (a queue has not admitted it), `capacity` (no machine has room), `image`
+ * (what it runs cannot be fetched or started), `starting`.
+ */
+export const WAITS = ['slot', 'gpu', 'samples', 'quota', 'capacity', 'image', 'starting'] as const;
+
 /** Why a job that is wanted does not run yet; for people, with the time since which it is so. */
 export interface JobWaiting {
-  /**
-   * Before the launch: `slot` (as many jobs run as may), `gpu` (as many GPUs are taken as may be), `samples` (too few yet).
-   * On the runner: `quota` (a queue has not admitted it), `capacity` (no machine has room), `image` (what it runs cannot be
-   * fetched or started), `starting`.
-   */
-  readonly kind: 'slot' | 'gpu' | 'samples' | 'quota' | 'capacity' | 'image' | 'starting';
+  readonly kind: (typeof WAITS)[number];
   readonly message: string;
   readonly since: Date;
 }
