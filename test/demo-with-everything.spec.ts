@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -58,6 +58,7 @@ describeWithKafka('the demo', () => {
           RATCHET_PROMETHEUS_ASK_SECONDS: '0.5',
           RATCHET_PROMETHEUS_STALE_SECONDS: '10',
         });
+        if (!existsSync(file)) throw new Error(`The demo ended with ${code} and no summary:\n${output}`);
         const summary = JSON.parse(readFileSync(file, 'utf8')) as DemoSummary;
         const problems = summary.scenarios.flatMap(({ name, problems: found }) =>
           found.map((one) => `${name}: ${one}`),

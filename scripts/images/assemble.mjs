@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { existsSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from 'node:fs';
-import { join, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { nodeBinary } from '../setup/node-runtime.mjs';
 import { DIST, NODE_MODULES, ROOT, RUNNERS, VENV } from '../setup/places.mjs';
@@ -60,7 +60,9 @@ export function assembleRunner(root) {
     if (path.endsWith('.so')) libraries.push(path);
     return !path.endsWith('__pycache__');
   });
-  for (const folder of python.library) place(folder, join(root, folder), (path) => !path.endsWith('__pycache__'));
+  const notNeeded = python.library.flatMap((folder) => ['site-packages', 'test'].map((name) => join(folder, name)));
+  for (const folder of python.library)
+    place(folder, join(root, folder), (path) => !path.endsWith('__pycache__') && !notNeeded.includes(path));
   const dynamic = python.library.flatMap((folder) => sharedObjects(join(folder, 'lib-dynload')));
   placeWithLibraries(root, python.program, python.program, [...dynamic, ...libraries]);
   makeEnvironment(root, python, site);
@@ -76,8 +78,13 @@ export function assembleHostRunner(root) {
   // Searched after our own sources; what is installed there in editable form is not followed.
   writeFileSync(join(site, 'host.pth'), '/host/packages\n');
   makeEnvironment(root, python, site);
+  // A Python that is not the system's own lies somewhere else, and still needs the system's libraries.
+  const own = python.prefix.startsWith('/usr')
+    ? []
+    : [{ name: 'host-python', hostPath: python.prefix, mountPath: python.prefix }];
   return told(root, RUNNER, [
     { name: 'host-usr', hostPath: '/usr', mountPath: '/usr' },
+    ...own,
     { name: 'host-packages', hostPath: sitePackages(), mountPath: '/host/packages' },
   ]);
 }
@@ -86,22 +93,21 @@ export function assembleHostRunner(root) {
 function makeEnvironment(root, python, site) {
   mkdirSync(join(root, '/opt/ratchet/bin'), { recursive: true });
   symlinkSync(python.program, join(root, '/opt/ratchet/bin/python'));
-  writeFileSync(join(root, '/opt/ratchet/pyvenv.cfg'), `home = /usr/bin\ninclude-system-site-packages = false\n`);
+  writeFileSync(join(root, '/opt/ratchet/pyvenv.cfg'), `home = ${dirname(python.program)}\ninclude-system-site-packages = false\n`);
   copy(join(RUNNERS, 'src/ratchet_runners'), join(site, 'ratchet_runners'));
   for (const volume of RUNNER.volumes) mkdirSync(join(root, volume), { recursive: true });
 }
 
-/** The Python under the virtual environment; what is not the system's own cannot be taken apart like this. */
+/** The Python under the virtual environment: the system's own, or one that somebody built. */
 function pythonHome() {
   const answer = ask(pythonBinary, [
     '-c',
-    'import json, sys, sysconfig; print(json.dumps({"program": sys._base_executable, "library": sysconfig.get_path("stdlib", vars={"installed_base": sys.base_prefix, "base": sys.base_prefix})}))',
+    'import json, sys, sysconfig; print(json.dumps({"program": sys._base_executable, "prefix": sys.base_prefix, "library": sysconfig.get_path("stdlib", vars={"installed_base": sys.base_prefix, "base": sys.base_prefix})}))',
   ]);
   if (answer === null) throw new Error(`There is no ${pythonBinary}; run "npm run setup".`);
-  const { program, library } = JSON.parse(answer);
-  if (!program.startsWith('/usr/bin/')) throw new Error(`Only the system's own Python can be used, not ${program}.`);
+  const { program, prefix, library } = JSON.parse(answer);
   const version = /python(\d+\.\d+)$/.exec(library)?.[1];
-  return { program, version, library: [library] };
+  return { program, prefix, version, library: [library] };
 }
 
 function sitePackages() {
