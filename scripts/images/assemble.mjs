@@ -93,7 +93,10 @@ export function assembleHostRunner(root) {
 function makeEnvironment(root, python, site) {
   mkdirSync(join(root, '/opt/ratchet/bin'), { recursive: true });
   symlinkSync(python.program, join(root, '/opt/ratchet/bin/python'));
-  writeFileSync(join(root, '/opt/ratchet/pyvenv.cfg'), `home = ${dirname(python.program)}\ninclude-system-site-packages = false\n`);
+  writeFileSync(
+    join(root, '/opt/ratchet/pyvenv.cfg'),
+    `home = ${dirname(python.program)}\ninclude-system-site-packages = false\n`,
+  );
   copy(join(RUNNERS, 'src/ratchet_runners'), join(site, 'ratchet_runners'));
   for (const volume of RUNNER.volumes) mkdirSync(join(root, volume), { recursive: true });
 }
