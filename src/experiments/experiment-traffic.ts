@@ -77,11 +77,13 @@ export class ExperimentTraffic {
    * scoring sampled requests again where no gateway is alive, or where its mirror has made no pair although requests come.
    */
   async source({ model, status }: Experiment): Promise<PairSource> {
+    // A mirror that has made pairs is waited for: gateways that restart are away only for a moment.
+    if (status.phase === 'Running' && status.source === 'mirror' && status.reading.pairs > 0) return 'mirror';
     if ((await this.parts.gateways.epochInForce(model)) === null) return 'rescore';
     if (status.phase !== 'Running') return 'mirror';
     if (status.source === 'rescore') return 'rescore';
     const waited = this.parts.clock.now().getTime() - status.startedAt.getTime();
-    if (status.reading.pairs > 0 || waited < MIRROR_PATIENCE_MS) return 'mirror';
+    if (waited < MIRROR_PATIENCE_MS) return 'mirror';
     return ((await this.recentRequests(model, status)) ?? 0) > 0 ? 'rescore' : 'mirror';
   }
 
