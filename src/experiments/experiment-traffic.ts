@@ -77,13 +77,12 @@ export class ExperimentTraffic {
    * scoring sampled requests again where no gateway is alive, or where its mirror has made no pair although requests come.
    */
   async source({ model, status }: Experiment): Promise<PairSource> {
-    // A mirror that has made pairs is waited for: gateways that restart are away only for a moment.
-    if (status.phase === 'Running' && status.source === 'mirror' && status.reading.pairs > 0) return 'mirror';
-    if ((await this.parts.gateways.epochInForce(model)) === null) return 'rescore';
-    if (status.phase !== 'Running') return 'mirror';
-    if (status.source === 'rescore') return 'rescore';
-    const waited = this.parts.clock.now().getTime() - status.startedAt.getTime();
-    if (waited < MIRROR_PATIENCE_MS) return 'mirror';
+    const running = status.phase === 'Running' ? status : null;
+    const waited = this.parts.clock.now().getTime() - (running?.startedAt.getTime() ?? 0);
+    // A mirror is waited for: gateways that restart are away only for a moment.
+    if (running?.source === 'mirror' && (running.reading.pairs > 0 || waited < MIRROR_PATIENCE_MS)) return 'mirror';
+    if (running?.source === 'rescore' || (await this.parts.gateways.epochInForce(model)) === null) return 'rescore';
+    if (running === null || waited < MIRROR_PATIENCE_MS) return 'mirror';
     return ((await this.recentRequests(model, status)) ?? 0) > 0 ? 'rescore' : 'mirror';
   }
 

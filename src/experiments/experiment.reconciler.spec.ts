@@ -193,6 +193,18 @@ describe('ExperimentReconciler', () => {
     });
   });
 
+  it('stays with a mirror that has made pairs while its gateways restart', async () => {
+    await world.pass();
+    world.ledger.answers = Array.from({ length: 40 }, (_, n) => aPair(`r${n}`, 1, 1, 1, world.clock.now()));
+    await world.pass();
+    world.gateways.epochs.clear();
+    world.clock.advance(6_000);
+    await world.pass();
+    await world.pass();
+    expect(await world.status()).toMatchObject({ phase: 'Running', source: 'mirror' });
+    expect(world.log.pairs).toHaveLength(40);
+  });
+
   it('goes over to sampled requests when the mirror makes no pair although requests come', async () => {
     await world.pass();
     expect(await world.status()).toMatchObject({ source: 'mirror' });
