@@ -86,11 +86,19 @@ describeWithKubernetes('gateways behind an HTTPRoute', () => {
 
   it('take a candidate from its first request to its promotion without one failed request, and each answer says who gave it', async () => {
     const champion = String((await get('models/tiny/route'))['stable']);
-    // Nobody is a candidate yet: the pinned gateway says so.
-    const refused = await post(`${pinnedUrl}/v2/models/tiny/infer`, 'POST', {
-      inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 4], data: [1, 0, 0, 0] }],
-    });
-    expect(refused).toMatchObject({
+    // Nobody is a candidate yet: the pinned gateway says so, once it has its models.
+    const refusal = await until(
+      'refusal of the pinned gateway',
+      async () => {
+        const { status, body } = await post(`${pinnedUrl}/v2/models/tiny/infer`, 'POST', {
+          inputs: [{ name: 'x', datatype: 'FP32', shape: [1, 4], data: [1, 0, 0, 0] }],
+        });
+        const isLoading = status === 503 && JSON.stringify(body).includes('still loading');
+        return isLoading ? null : { status, body };
+      },
+      60,
+    );
+    expect(refusal).toMatchObject({
       status: 503,
       body: { error: expect.stringContaining('answers with candidates only') },
     });
