@@ -7,7 +7,7 @@ import pytest
 
 from ratchet_runners.data.rows import Rows
 from ratchet_runners.data.split import split_rows, with_replay
-from ratchet_runners.quantize_static.calibrate import widen
+from ratchet_runners.quantize.static.calibrate import widen
 
 
 def rows(fresh: int, older: int) -> Rows:

@@ -34,7 +34,7 @@ def test_nothing_heavy_is_imported(statement: str) -> None:
 
 
 def test_quantization_does_not_import_torch() -> None:
-    statement = "import ratchet_runners.execution.attempt, ratchet_runners.quantize_static.run"
+    statement = "import ratchet_runners.execution.attempt, ratchet_runners.quantize.static.run"
     done = subprocess.run(
         [sys.executable, "-c", f"{statement}\n{SHOW}"], env=environment(), capture_output=True, text=True, check=True
     )

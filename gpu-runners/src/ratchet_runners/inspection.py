@@ -13,7 +13,7 @@ from ratchet_runners.doctor import examine
 from ratchet_runners.faults import ModelUnusable
 from ratchet_runners.model.load import parse_model, safety_faults
 from ratchet_runners.model.normalise import QUANTIZED
-from ratchet_runners.quantize_static.islands import weighted_nodes
+from ratchet_runners.quantize.static.islands import weighted_nodes
 
 
 def inspect_model(path: Path) -> dict[str, Any]:

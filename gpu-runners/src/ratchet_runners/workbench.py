@@ -5,12 +5,15 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import onnx
 
 from ratchet_runners.data.rows import Rows
 from ratchet_runners.data.split import Split
-from ratchet_runners.documents.job import ModelContract
+from ratchet_runners.documents.job import ModelContract, Objectives, Serving
+from ratchet_runners.model.hardware import detect
+from ratchet_runners.technique import HardwareProfile
 
 #: Takes the step's name, how much of the step is done (0..1) and a message.
 Tell = Callable[[str, float, str], None]
@@ -28,8 +31,22 @@ class Workbench:
     deadline: float
     #: Seconds that the whole job has.
     wall_seconds: float
-    #: Models that a step may need beside its own, e.g. `teacher`.
+    #: Models that a step may need beside its own: `reference` and `champion` as they came, `source` (normalised, full
+    #: precision, before the recipe's first step), `teacher` and `student` where the job names them or a step made them.
     models: Mapping[str, onnx.ModelProto] = field(default_factory=dict[str, onnx.ModelProto])
+    hardware: HardwareProfile = field(default_factory=detect)
+    objectives: Objectives = field(default_factory=Objectives)
+    serving: Serving = field(default_factory=Serving)
+    #: Where a step may leave what it needs to go on after an interruption; None where nothing is kept.
+    scratch: Path | None = None
+
+    def source(self) -> onnx.ModelProto:
+        """The full-precision model that is being compressed."""
+        return self.models.get("source") or self.models["reference"]
+
+    def teacher(self) -> onnx.ModelProto:
+        """The model whose answers are soft targets: the named teacher, else the source itself."""
+        return self.models.get("teacher") or self.source()
 
     def seconds_left(self, wall_share: float) -> float:
         """Time that a step may take which was given this share of the job; some is kept back for what follows."""

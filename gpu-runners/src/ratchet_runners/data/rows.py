@@ -16,10 +16,14 @@ from ratchet_runners.documents.job import DataFile, ModelContract
 from ratchet_runners.faults import DataUnusable
 
 Floats = npt.NDArray[np.float32]
+#: What a model takes, of the contract's element type.
+Inputs = npt.NDArray[Any]
 Doubles = npt.NDArray[np.float64]
 Mask = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.intp]
 Times = npt.NDArray[np.int64]
+
+NUMPY_TYPES: dict[str, npt.DTypeLike] = {"FP32": np.float32, "INT64": np.int64, "INT32": np.int32}
 
 #: Above this share of rows that are not finite the source is broken, not the odd request.
 LARGEST_BROKEN_SHARE = 0.1
@@ -32,7 +36,7 @@ class Rows:
     request_id: tuple[str, ...]
     #: Milliseconds since 1970.
     at: Times
-    input: Floats
+    input: Inputs
     prediction: Doubles
     label: Doubles
     #: Older data that a job gets so that nothing is forgotten.

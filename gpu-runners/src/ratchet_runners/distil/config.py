@@ -4,12 +4,16 @@ from typing import Literal
 
 from pydantic import Field
 
-from ratchet_runners.documents.base import Document
+from ratchet_runners.technique import Cost, Needs, Subject, Technique
 
 
-class Distil(Document):
+class Distil(Technique):
     """Soft targets of the teacher on fresh rows, labelled or not, and on older ones."""
 
+    NEEDS = Needs(torch=True, rows=64)
+    TAKES = frozenset({"float", "qdq"})
+
+    technique: Literal["distil"] = "distil"
     version: Literal[1] = 1
     student: Literal["reference", "teacher"] = Field(
         default="reference", description="Weights that the student starts from: the old reference's or the teacher's"
@@ -26,3 +30,7 @@ class Distil(Document):
     minimum_teacher_accuracy: float | None = Field(
         default=None, ge=0, le=1, description="Below it the teacher is refused; by default half again chance"
     )
+
+    def cost(self, subject: Subject) -> Cost:
+        seconds = 2 + self.epochs * subject.rows * (subject.macs or 10 * subject.weights) * 3 / 1e10
+        return Cost(round(seconds, 1), 20 * subject.size_bytes + (1 << 30))

@@ -13,7 +13,7 @@ from ratchet_runners.faults import InvalidJob
 
 JOB_SCHEMA = "ratchet.dev/job/v1"
 
-RecipeName = Literal["quantize-static", "incremental-distillation"]
+RecipeName = Literal["quantize-static", "incremental-distillation", "compress"]
 
 
 class Classification(Document):
@@ -29,7 +29,8 @@ class TensorContract(Document):
     """A tensor that the model takes or gives; the first dimension is the batch and is -1."""
 
     name: str = Field(min_length=1)
-    datatype: Literal["FP32"]
+    #: Rows come as float32 and are cast; integers up to 2^24 (token ids) survive that exactly.
+    datatype: Literal["FP32", "INT64", "INT32"]
     shape: tuple[int, ...] = Field(min_length=1)
 
     @model_validator(mode="after")
@@ -61,11 +62,27 @@ class FileReference(Document):
     digest: Digest
 
 
+class Builder(Document):
+    """A function that builds the reference as a torch module. It runs only where the runner's allow-list names it."""
+
+    entry: str = Field(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", description="package.module:function")
+    #: The module's state as safetensors.
+    weights: FileReference
+    #: Keyword arguments of the function.
+    arguments: dict[str, Any] = Field(default_factory=dict)
+
+
 class Artifacts(Document):
     #: The full-precision version that quality is measured against.
     reference: FileReference
     #: What serves now; may be the reference itself.
     champion: FileReference | None = None
+    #: Answers for others to learn from; without it the reference teaches.
+    teacher: FileReference | None = None
+    #: A smaller full-precision model of the same contract that distillation starts from instead of the reference.
+    student: FileReference | None = None
+    #: The architecture as code, for the builder engine.
+    builder: Builder | None = None
 
 
 class DataFile(FileReference):
@@ -73,8 +90,52 @@ class DataFile(FileReference):
     labelled: int = Field(ge=0)
 
 
+class SplitPlan(Document):
+    """Which rows may train, which choose between what was made, which are seen by no search."""
+
+    by: Literal["request", "entity", "time"] = Field(
+        default="request",
+        description="request: by a hash of the request id; entity: all rows of an entity on one side; time: the newest "
+        "fresh rows are held back, those before them select",
+    )
+    select: float = Field(default=0.12, gt=0, lt=0.5, description="Share of rows that choose")
+    held_back: float = Field(default=0.12, gt=0, lt=0.5, description="Share of rows for the final figures")
+
+
 class Data(Document):
     train: DataFile
+    split: SplitPlan = Field(default_factory=SplitPlan)
+
+
+class Objectives(Document):
+    """What a candidate must keep to; then `favour` decides between those that do."""
+
+    maximum_loss: float = Field(
+        default=0.01,
+        ge=0,
+        le=1,
+        description="Largest loss of the task's metric (without labels: of agreement) in points",
+    )
+    maximum_latency_ratio: float | None = Field(
+        default=None, gt=0, description="p50 of the candidate / of the champion"
+    )
+    maximum_size_ratio: float | None = Field(
+        default=None, gt=0, description="Bytes of the candidate / of the reference"
+    )
+    minimum_agreement: float | None = Field(
+        default=None, ge=0, le=1, description="Share of answers like the reference's"
+    )
+    favour: Literal["latency", "size", "quality"] = "latency"
+
+
+class Serving(Document):
+    """Where and how the candidate will serve."""
+
+    hardware: Literal["auto", "x86-avx512-vnni", "x86-avx512", "x86-avx2-vnni", "x86-avx2", "arm64", "tensorrt"] = (
+        "auto"
+    )
+    batch_sizes: tuple[int, ...] = Field(default=(1,), min_length=1, max_length=8, description="Rows a request has")
+    threads: int = Field(default=1, ge=1, le=1024)
 
 
 class Limits(Document):
@@ -96,6 +157,8 @@ class Job(Document):
     artifacts: Artifacts
     data: Data
     limits: Limits
+    objectives: Objectives = Field(default_factory=Objectives)
+    serving: Serving = Field(default_factory=Serving)
     seed: int = Field(default=0, ge=0, le=2**32 - 1)
 
 

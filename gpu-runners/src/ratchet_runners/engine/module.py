@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Collection
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,9 @@ from onnx import helper, numpy_helper
 from torch import nn
 
 from ratchet_runners.engine.operators import OPERATORS
-from ratchet_runners.engine.operators.registry import UnsupportedForm
+from ratchet_runners.engine.operators.registry import Attributes, UnsupportedForm
 from ratchet_runners.faults import ModelUnusable
+from ratchet_runners.model.graph import DEFAULT_DOMAINS, attributes_of, kind_of
 
 #: Inputs that are settings or statistics rather than weights.
 FROZEN_INPUTS = {"BatchNormalization": (3, 4), "Clip": (1, 2), "Pad": (1, 2, 3), "Pow": (1,)}
@@ -21,12 +23,7 @@ FROZEN_INPUTS = {"BatchNormalization": (3, 4), "Clip": (1, 2), "Pad": (1, 2, 3),
 def unsupported_operators(model: onnx.ModelProto) -> list[str]:
     """The operators that stand in the way of training, sorted."""
     return sorted(
-        {
-            f"{node.domain}::{node.op_type}" if node.domain not in ("", "ai.onnx") else node.op_type
-            for node in model.graph.node
-            if node.op_type != "Constant"
-            and (node.domain not in ("", "ai.onnx") or node.op_type not in OPERATORS or len(node.output) > 1)
-        }
+        {kind_of(node) for node in model.graph.node if node.op_type != "Constant" and kind_of(node) not in OPERATORS}
     )
 
 
@@ -45,7 +42,17 @@ class GraphModule(nn.Module):
         self._model = model
         self._input, self._output = input_name, output_name
         self._nodes = [node for node in model.graph.node if node.op_type != "Constant"]
-        self._attributes = [_attributes(node) for node in self._nodes]
+        opsets = {
+            "" if entry.domain in DEFAULT_DOMAINS else entry.domain: entry.version for entry in model.opset_import
+        }
+        self._forms = [
+            Attributes(
+                attributes_of(node),
+                opsets.get("" if node.domain in DEFAULT_DOMAINS else node.domain, 1),
+                node.output,
+            )
+            for node in self._nodes
+        ]
         self._last_use = self._last_uses()
         trainable = _trainable(model)
         self._slots: dict[str, int] = {}
@@ -63,20 +70,36 @@ class GraphModule(nn.Module):
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
         """The named output. @throws ModelUnusable for a use of an operator that is not supported"""
+        return self.tapped(rows, ())[0]
+
+    def tapped(self, rows: torch.Tensor, taps: Collection[str]) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
+        """The named output, and the tensors of these names on the way to it, e.g. for distillation of features.
+
+        @throws ModelUnusable for a use of an operator that is not supported, or a name that no tensor has
+        """
         if rows.dim() == 4:
             rows = rows.contiguous(memory_format=torch.channels_last)
         values: dict[str, torch.Tensor] = {self._input: rows}
-        for position, (node, attributes) in enumerate(zip(self._nodes, self._attributes, strict=True)):
+        kept: dict[str, torch.Tensor] = {self._input: rows} if self._input in taps else {}
+        for position, (node, form) in enumerate(zip(self._nodes, self._forms, strict=True)):
             inputs = [self._value(name, values) if name else None for name in node.input]
             try:
-                values[node.output[0]] = OPERATORS[node.op_type](attributes, inputs)
-            except UnsupportedForm as form:
+                made = OPERATORS[kind_of(node)](form, inputs)
+            except UnsupportedForm as problem:
                 raise ModelUnusable(
-                    "The model cannot be trained", [f"operator {node.op_type} ({node.name}): {form}"]
-                ) from form
+                    "The model cannot be trained", [f"operator {node.op_type} ({node.name}): {problem}"]
+                ) from problem
+            for name, value in zip(node.output, (made,) if isinstance(made, torch.Tensor) else made, strict=False):
+                if name:
+                    values[name] = value
+                    if name in taps:
+                        kept[name] = value
             for name in self._last_use[position]:
                 values.pop(name, None)
-        return values[self._output]
+        missing = set(taps) - kept.keys()
+        if missing:
+            raise ModelUnusable("The model has no such tensors", sorted(missing))
+        return values[self._output], kept
 
     def write_back(self) -> onnx.ModelProto:
         """The same graph with the weights as they are now: names, topology and types kept."""
@@ -88,6 +111,12 @@ class GraphModule(nn.Module):
                 array = self.weights[slot].detach().contiguous().cpu().numpy()
                 tensor.CopyFrom(numpy_helper.from_array(np.ascontiguousarray(array), tensor.name))
         return model
+
+    def _apply(self, fn: Callable[[torch.Tensor], torch.Tensor], recurse: bool = True) -> GraphModule:
+        """Constants move to another device together with the weights."""
+        super()._apply(fn, recurse)
+        self._constants = {name: fn(value) for name, value in self._constants.items()}
+        return self
 
     def _value(self, name: str, values: dict[str, torch.Tensor]) -> torch.Tensor:
         if name in values:
@@ -104,14 +133,6 @@ class GraphModule(nn.Module):
             if name != self._output:
                 uses[position].append(name)
         return uses
-
-
-def _attributes(node: onnx.NodeProto) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for attribute in node.attribute:
-        value: Any = helper.get_attribute_value(attribute)
-        found[attribute.name] = value.decode() if isinstance(value, bytes) else value
-    return found
 
 
 def _constants(model: onnx.ModelProto) -> dict[str, np.ndarray[Any, Any]]:

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from ratchet_runners.documents.base import Document
-from ratchet_runners.quantize_static.config import QuantizeStatic
+from ratchet_runners.quantize.static.config import QuantizeStatic
+from ratchet_runners.recipes.compress import Compress
 from ratchet_runners.recipes.incremental_distillation import IncrementalDistillation
 
 #: The parameter document of every recipe.
 PARAMETERS: dict[str, type[Document]] = {
     "quantize-static": QuantizeStatic,
     "incremental-distillation": IncrementalDistillation,
+    "compress": Compress,
 }
 
 #: Share of the time that each step usually takes, in order; what progress and the estimate of the rest are made of.
@@ -35,4 +37,5 @@ PLANS: dict[str, dict[str, float]] = {
         "verify": 0.02,
         "write": 0.01,
     },
+    "compress": {"read": 0.02, "normalise": 0.03, "search": 0.9, "write": 0.05},
 }

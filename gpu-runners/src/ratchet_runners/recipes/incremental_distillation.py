@@ -7,7 +7,7 @@ from pydantic import Field
 from ratchet_runners.distil.config import Distil
 from ratchet_runners.documents.base import Document
 from ratchet_runners.fine_tune.config import FineTune
-from ratchet_runners.quantize_static.config import QuantizeStatic
+from ratchet_runners.quantize.static.config import QuantizeStatic
 
 
 class IncrementalDistillation(Document):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import onnx
 
-from ratchet_runners.quantize_static.config import QuantizeStatic
+from ratchet_runners.quantize.static.config import QuantizeStatic
 from ratchet_runners.recipes.judge import judge
 from ratchet_runners.recipes.outcome import Made, take_step
 from ratchet_runners.workbench import Workbench

@@ -2,16 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 import torch
 
-Attributes = Mapping[str, Any]
+
+class Attributes(Mapping[str, Any]):
+    """A node's attributes, and what else its meaning depends on."""
+
+    def __init__(self, values: Mapping[str, Any], opset: int, outputs: Sequence[str]) -> None:
+        self._values = dict(values)
+        #: Version of the node's operator set: `Softmax` before 13 means something else.
+        self.opset = opset
+        #: Names of the outputs; empty where one is left out.
+        self.outputs = tuple(outputs)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+
 Inputs = Sequence["torch.Tensor | None"]
-Operator = Callable[[Attributes, Inputs], torch.Tensor]
+#: One tensor, or as many as the node has outputs.
+Outputs = torch.Tensor | tuple[torch.Tensor, ...]
+Operator = Callable[[Attributes, Inputs], Outputs]
 _Operator = TypeVar("_Operator", bound=Operator)
 
+#: Handlers by operator name; of other domains by `domain::Name`, e.g. `com.microsoft::Gelu`.
 OPERATORS: dict[str, Operator] = {}
 
 
@@ -20,7 +43,7 @@ class UnsupportedForm(Exception):
 
 
 def operator(*names: str) -> Callable[[_Operator], _Operator]:
-    """Registers a handler for ONNX operators of the default domain."""
+    """Registers a handler for ONNX operators; those of another domain as `domain::Name`."""
 
     def register(handler: _Operator) -> _Operator:
         for name in names:

@@ -9,8 +9,8 @@ import onnx
 
 from ratchet_runners.data.rows import Floats
 from ratchet_runners.model.scoring import score
-from ratchet_runners.quantize_static.calibrate import Ranges
-from ratchet_runners.quantize_static.place import place
+from ratchet_runners.quantize.static.calibrate import Ranges
+from ratchet_runners.quantize.static.place import place
 from ratchet_runners.workbench import Workbench
 
 

@@ -9,11 +9,11 @@ from ratchet_runners.data.rows import Indices
 from ratchet_runners.data.split import with_replay
 from ratchet_runners.faults import DataUnusable
 from ratchet_runners.model.normalise import normalise
-from ratchet_runners.quantize_static.calibrate import Ranges, calibrate, tensors_of, widen
-from ratchet_runners.quantize_static.config import QuantizeStatic
-from ratchet_runners.quantize_static.islands import island_nodes, shallow_nodes, weighted_nodes
-from ratchet_runners.quantize_static.place import place
-from ratchet_runners.quantize_static.sensitivity import rank
+from ratchet_runners.quantize.static.calibrate import Ranges, calibrate, tensors_of, widen
+from ratchet_runners.quantize.static.config import QuantizeStatic
+from ratchet_runners.quantize.static.islands import island_nodes, shallow_nodes, weighted_nodes
+from ratchet_runners.quantize.static.place import place
+from ratchet_runners.quantize.static.sensitivity import rank
 from ratchet_runners.registry import StepResult, technique
 from ratchet_runners.workbench import Workbench
 

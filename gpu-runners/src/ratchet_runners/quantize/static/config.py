@@ -4,12 +4,15 @@ from typing import Literal
 
 from pydantic import Field
 
-from ratchet_runners.documents.base import Document
+from ratchet_runners.technique import Cost, Needs, Subject, Technique, replaced
 
 
-class QuantizeStatic(Document):
+class QuantizeStatic(Technique):
     """Static quantization: unsigned activations, signed weights, Q/DQ pairs where ONNX Runtime places them."""
 
+    NEEDS = Needs(rows=32)
+
+    technique: Literal["quantize-static"] = "quantize-static"
     version: Literal[1] = 1
     calibration_rows: int = Field(default=512, ge=1, le=65536, description="Rows that the ranges are taken from")
     batch_size: int = Field(
@@ -30,3 +33,11 @@ class QuantizeStatic(Document):
         default=0, ge=0, le=1024, description="So many nodes stay in floating point: those that lose most"
     )
     sensitivity_rows: int = Field(default=96, ge=1, le=4096, description="Rows that the sensitivity is measured on")
+
+    def after(self, subject: Subject) -> Subject:
+        return replaced(subject, "qdq", size_ratio=0.27, work_ratio=0.4)
+
+    def cost(self, subject: Subject) -> Cost:
+        passes = self.calibration_rows + (self.sensitivity_rows * 20 if self.exclude_sensitive else 0)
+        seconds = 1 + passes * (subject.macs or 10 * subject.weights) / 2e9
+        return Cost(round(seconds, 1), 6 * subject.size_bytes + (200 << 20))

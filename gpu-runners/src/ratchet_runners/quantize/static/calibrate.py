@@ -11,7 +11,7 @@ from onnx import TensorProto, helper
 
 from ratchet_runners.data.rows import Floats
 from ratchet_runners.model.scoring import serialise, session_of
-from ratchet_runners.quantize_static.config import QuantizeStatic
+from ratchet_runners.quantize.static.config import QuantizeStatic
 from ratchet_runners.workbench import Workbench
 
 BINS = 4096

@@ -11,7 +11,7 @@ from onnxruntime.quantization.calibrate import CalibrationMethod, TensorData, Te
 from onnxruntime.quantization.qdq_quantizer import QDQQuantizer
 from onnxruntime.quantization.quant_utils import QuantType
 
-from ratchet_runners.quantize_static.calibrate import Ranges
+from ratchet_runners.quantize.static.calibrate import Ranges
 
 
 def place(model: onnx.ModelProto, nodes: Collection[str], ranges: Ranges, per_channel: bool) -> onnx.ModelProto:

@@ -1,0 +1,1 @@
+"""Fewer bits for weights and activations, after training or while training: one folder a technique."""

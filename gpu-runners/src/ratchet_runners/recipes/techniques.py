@@ -1,0 +1,14 @@
+"""Every technique that a recipe may have as a step. One line each: this is the list that everything else follows."""
+
+from __future__ import annotations
+
+from ratchet_runners.distil.config import Distil
+from ratchet_runners.fine_tune.config import FineTune
+from ratchet_runners.quantize.static.config import QuantizeStatic
+from ratchet_runners.technique import Technique
+
+TECHNIQUES: tuple[type[Technique], ...] = (
+    QuantizeStatic,
+    Distil,
+    FineTune,
+)
