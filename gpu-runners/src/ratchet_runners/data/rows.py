@@ -23,6 +23,9 @@ Mask = npt.NDArray[np.bool_]
 Indices = npt.NDArray[np.intp]
 Times = npt.NDArray[np.int64]
 
+#: What the column `input` may hold; what the model takes is the contract's to say.
+INPUT_TYPES = (pa.float32(), pa.int64(), pa.int32())
+
 NUMPY_TYPES: dict[str, npt.DTypeLike] = {"FP32": np.float32, "INT64": np.int64, "INT32": np.int32}
 
 #: Above this share of rows that are not finite the source is broken, not the odd request.
@@ -45,6 +48,10 @@ class Rows:
     weight: Doubles
     #: sha256 of the bytes that the rows were read from.
     digest: str
+    #: Whom each row is about (a customer, a device); empty where the file does not say.
+    entity: tuple[str, ...] = ()
+    #: A named part of the traffic that figures are wanted of apart; empty where the file does not say.
+    slice: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.request_id)
@@ -63,6 +70,8 @@ class Rows:
             self.replay[indices],
             self.weight[indices],
             self.digest,
+            tuple(self.entity[index] for index in indices) if self.entity else (),
+            tuple(self.slice[index] for index in indices) if self.slice else (),
         )
 
 
@@ -106,12 +115,17 @@ def _column_faults(table: Any, width: int) -> list[str]:
     faults = [f"column {name} is missing" for name in needed if name not in table.column_names]
     if "input" in table.column_names:
         kind = table.schema.field("input").type
-        if not pa.types.is_fixed_size_list(kind) or kind.value_type != pa.float32():
-            faults.append(f"column input is {kind}, not a fixed-size list of float32")
+        if not pa.types.is_fixed_size_list(kind) or kind.value_type not in INPUT_TYPES:
+            faults.append(f"column input is {kind}, not a fixed-size list of float32 (or of int64 or int32)")
         elif kind.list_size != width:
             faults.append(f"column input has {kind.list_size} numbers a row, the model takes {width}")
     if "at" in table.column_names and not pa.types.is_timestamp(table.schema.field("at").type):
         faults.append(f"column at is {table.schema.field('at').type}, not a timestamp")
+    faults += [
+        f"column {name} is {table.schema.field(name).type}, not a string"
+        for name in ("entity", "slice")
+        if name in table.column_names and not _is_text(table.schema.field(name).type)
+    ]
     for name in ("prediction", "label"):
         if name in table.column_names and not pa.types.is_floating(table.schema.field(name).type):
             faults.append(f"column {name} is {table.schema.field(name).type}, not float64")
@@ -124,7 +138,7 @@ def _rows(table: Any, contract: ModelContract, digest: str) -> Rows:
         column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
     if column.null_count:
         raise DataUnusable(f"The column input has {column.null_count} rows without a value")
-    values = np.asarray(column.flatten().to_numpy(zero_copy_only=False), dtype=np.float32)
+    values = np.asarray(column.flatten().to_numpy(zero_copy_only=False))
     stratum = table.column("stratum").to_pylist()
     return Rows(
         request_id=tuple(str(name) for name in table.column("request_id").to_pylist()),
@@ -135,6 +149,23 @@ def _rows(table: Any, contract: ModelContract, digest: str) -> Rows:
         replay=np.array([str(name or "").startswith("replay") for name in stratum], dtype=np.bool_),
         weight=_doubles(table, "weight") if "weight" in table.column_names else np.ones(len(table)),
         digest=digest,
+        entity=_texts(table, "entity"),
+        slice=_texts(table, "slice"),
+    )
+
+
+def _is_text(kind: Any) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind))
+
+
+def _texts(table: Any, name: str) -> tuple[str, ...]:
+    """A row without a value stands for itself: its request id is its entity, and its slice has no name."""
+    if name not in table.column_names:
+        return ()
+    fallback = table.column("request_id").to_pylist() if name == "entity" else [""] * len(table)
+    return tuple(
+        str(other if value is None else value)
+        for value, other in zip(table.column(name).to_pylist(), fallback, strict=True)
     )
 
 
@@ -161,6 +192,7 @@ def _usable(rows: Rows, contract: ModelContract, requested: int) -> tuple[Rows, 
     if broken:
         notes.append(f"{broken} of {len(rows)} rows were dropped: their input is not finite")
         rows = rows.take(np.flatnonzero(finite))
+    rows = replace(rows, input=_cast(rows.input, contract))
     task = contract.task
     if task.kind == "classification":
         label = rows.label
@@ -169,3 +201,18 @@ def _usable(rows: Rows, contract: ModelContract, requested: int) -> tuple[Rows, 
             notes.append(f"{int(wrong.sum())} labels were dropped: they name no class of the model")
             rows = replace(rows, label=np.where(wrong, np.nan, label))
     return rows, notes
+
+
+def _cast(values: Inputs, contract: ModelContract) -> Inputs:
+    """The rows in the element type that the model takes; nothing is rounded in silence. @throws DataUnusable"""
+    wanted = contract.input.datatype
+    cast = values.astype(NUMPY_TYPES[wanted])
+    off = values.astype(np.float64) != cast.astype(np.float64)
+    if off.any():
+        broken = int(off.reshape(len(off), -1).any(axis=1).sum())
+        what = "hold fractions or too large numbers" if wanted != "FP32" else "hold integers too large for float32"
+        raise DataUnusable(
+            f"{broken} of {len(values)} rows {what}, and the model takes {wanted}",
+            [f"for example {values[off][0]} in row {int(np.flatnonzero(off.reshape(len(off), -1).any(axis=1))[0])}"],
+        )
+    return cast

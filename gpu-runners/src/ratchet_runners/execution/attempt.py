@@ -42,7 +42,7 @@ def run_attempt(job: Job, job_path: Path, output: Output, progress: Progress, st
     bench = Workbench(
         contract=job.model,
         rows=rows,
-        split=split_rows(rows, job.seed),
+        split=split_rows(rows, job.seed, job.data.split),
         seed=job.seed,
         threads=job.limits.threads,
         tell=progress.tell,

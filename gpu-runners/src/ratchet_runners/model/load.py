@@ -15,6 +15,9 @@ from ratchet_runners.faults import ModelUnusable
 #: Domains whose operators ONNX Runtime has built in.
 KNOWN_DOMAINS = frozenset({"", "ai.onnx", "ai.onnx.ml", "com.microsoft"})
 
+#: ONNX's element type for every datatype of a contract.
+ELEMENT_TYPES: dict[str, int] = {"FP32": TensorProto.FLOAT, "INT64": TensorProto.INT64, "INT32": TensorProto.INT32}
+
 
 def load_model(path: Path, expected: FileReference, contract: ModelContract) -> onnx.ModelProto:
     """Reads, verifies and checks a model against the contract. @throws ModelUnusable"""
@@ -97,7 +100,7 @@ def contract_faults(model: onnx.ModelProto, contract: ModelContract) -> list[str
 def _tensor_faults(kind: str, wanted: TensorContract, value: onnx.ValueInfoProto) -> list[str]:
     tensor = value.type.tensor_type
     faults: list[str] = []
-    if tensor.elem_type != TensorProto.FLOAT:
+    if tensor.elem_type != ELEMENT_TYPES[wanted.datatype]:
         name = TensorProto.DataType.Name(tensor.elem_type)
         faults.append(f"{kind} {wanted.name!r} is {name}, the contract says {wanted.datatype}")
     if not tensor.HasField("shape"):
