@@ -5,10 +5,12 @@ from __future__ import annotations
 from ratchet_runners.distil.config import Distil
 from ratchet_runners.fine_tune.config import FineTune
 from ratchet_runners.quantize.static.config import QuantizeStatic
+from ratchet_runners.quantize.weights.config import QuantizeWeights
 from ratchet_runners.technique import Technique
 
 TECHNIQUES: tuple[type[Technique], ...] = (
     QuantizeStatic,
+    QuantizeWeights,
     Distil,
     FineTune,
 )
