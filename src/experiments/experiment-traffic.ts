@@ -14,6 +14,8 @@ const RECENT_MS = 300_000;
 /** Plans rest on so much of it. */
 const PLANNED_ON_MS = 86_400_000;
 
+type RunningStatus = Extract<ExperimentStatus, { readonly phase: 'Running' }>;
+
 /** What an experiment does to the requests of its model, and what is seen of them. */
 export class ExperimentTraffic {
   constructor(
@@ -78,12 +80,16 @@ export class ExperimentTraffic {
    */
   async source({ model, status }: Experiment): Promise<PairSource> {
     const running = status.phase === 'Running' ? status : null;
-    const waited = this.parts.clock.now().getTime() - (running?.startedAt.getTime() ?? 0);
-    // A mirror is waited for: gateways that restart are away only for a moment.
-    if (running?.source === 'mirror' && (running.reading.pairs > 0 || waited < MIRROR_PATIENCE_MS)) return 'mirror';
-    if (running?.source === 'rescore' || (await this.parts.gateways.epochInForce(model)) === null) return 'rescore';
-    if (running === null || waited < MIRROR_PATIENCE_MS) return 'mirror';
+    const isYoung = running !== null && this.age(running) < MIRROR_PATIENCE_MS;
+    const settled = settledSource(running, isYoung);
+    if (settled !== null) return settled;
+    if ((await this.parts.gateways.epochInForce(model)) === null) return 'rescore';
+    if (running === null || isYoung) return 'mirror';
     return ((await this.recentRequests(model, status)) ?? 0) > 0 ? 'rescore' : 'mirror';
+  }
+
+  private age({ startedAt }: RunningStatus): number {
+    return this.parts.clock.now().getTime() - startedAt.getTime();
   }
 
   /** Requests of this model in the last minutes, but not before it began. */
@@ -100,4 +106,11 @@ export class ExperimentTraffic {
     const windows = await this.parts.windows.list(model, version, new Date(now - PLANNED_ON_MS));
     return trafficOf(windows, now);
   }
+}
+
+/** What a running experiment stays with whatever the gateways do: those that restart are away only for a moment. */
+function settledSource(running: RunningStatus | null, isYoung: boolean): PairSource | null {
+  if (running === null) return null;
+  if (running.source === 'rescore') return 'rescore';
+  return running.source === 'mirror' && (isYoung || running.reading.pairs > 0) ? 'mirror' : null;
 }
