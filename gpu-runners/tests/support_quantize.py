@@ -14,6 +14,9 @@ from onnx import TensorProto, helper, numpy_helper
 from ratchet_runners.data.rows import Rows
 from ratchet_runners.data.split import split_rows
 from ratchet_runners.documents.job import ModelContract
+from ratchet_runners.quantize.static.form import QuantizedForm
+from ratchet_runners.quantize.static.place import place
+from ratchet_runners.quantize.stream import stream
 from ratchet_runners.workbench import Workbench
 
 KINDS = {np.dtype(np.float32): TensorProto.FLOAT, np.dtype(np.int64): TensorProto.INT64}
@@ -87,6 +90,19 @@ def bench_of(model: onnx.ModelProto, rows: np.ndarray, seed: int = 3, **more: An
         models={"source": model, "reference": model},
         **more,
     )
+
+
+def placed(
+    model: onnx.ModelProto, rows: np.ndarray, kinds: tuple[str, ...], form: QuantizedForm | bool = False
+) -> onnx.ModelProto:
+    """The model with Q/DQ pairs around all nodes of these kinds, with the ranges that these rows give."""
+    chosen = [node for node in model.graph.node if node.op_type in kinds]
+    constants = {tensor.name for tensor in model.graph.initializer}
+    tensors = {name for node in chosen for name in [*node.input, *node.output]} - constants - {""}
+    ranges: dict[str, tuple[float, float]] = {}
+    for values in stream(model, sorted(tensors), rows, bench_of(model, rows), len(rows)):
+        ranges = {name: (float(value.min()), float(value.max())) for name, value in values.items()}
+    return place(model, [node.name for node in chosen], ranges, form)
 
 
 def answers(model: onnx.ModelProto, rows: np.ndarray) -> np.ndarray:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ratchet_runners.distil.config import Distil
 from ratchet_runners.fine_tune.config import FineTune
+from ratchet_runners.quantize.equalise.config import Equalise
+from ratchet_runners.quantize.smooth.config import Smooth
 from ratchet_runners.quantize.static.config import QuantizeStatic
 from ratchet_runners.quantize.weights.config import QuantizeWeights
 from ratchet_runners.technique import Technique
@@ -11,6 +13,8 @@ from ratchet_runners.technique import Technique
 TECHNIQUES: tuple[type[Technique], ...] = (
     QuantizeStatic,
     QuantizeWeights,
+    Equalise,
+    Smooth,
     Distil,
     FineTune,
 )

@@ -1,0 +1,1 @@
+"""Makes the channels of successive layers alike before they are quantized."""

@@ -1,0 +1,1 @@
+"""Moves what is hard to quantize from activations into weights."""
