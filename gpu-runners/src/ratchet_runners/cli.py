@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ratchet_runners import __version__
-from ratchet_runners.faults import MissingExtra, RunnerFault
+from ratchet_runners.faults import LimitExceeded, MissingExtra, RunnerFault
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -76,16 +76,18 @@ def _run(options: argparse.Namespace) -> int:
 
         progress = Progress(output.folder / "progress.jsonl", PLANS[job.recipe], watchdog.end)
         try:
-            from ratchet_runners.execution.attempt import run_attempt
+            from ratchet_runners.execution.attempt import Attempt
 
-            report = run_attempt(job, options.job, output, progress, started)
+            attempt = Attempt(job, options.job, output, progress, started)
+            watchdog.rescue_with(attempt.rescue)
+            report = attempt.run()
         finally:
             progress.stop()
     except RunnerFault as fault:
         output.fail(fault)
         raise
     except MemoryError:
-        watchdog.end(RunnerFault("The job ran out of memory"))
+        watchdog.end(LimitExceeded("The job ran out of memory"))
         raise
     except Exception as error:
         output.fail(RunnerFault(f"The runner failed: {type(error).__name__}: {error}"))

@@ -6,14 +6,18 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import onnx
 
 from ratchet_runners.data.rows import Rows
 from ratchet_runners.data.split import Split
-from ratchet_runners.documents.job import ModelContract, Objectives, Serving
+from ratchet_runners.documents.job import Builder, ModelContract, Objectives, Serving
 from ratchet_runners.model.hardware import detect
 from ratchet_runners.technique import HardwareProfile
+
+if TYPE_CHECKING:
+    from ratchet_runners.execution.stages import Stages
 
 #: Takes the step's name, how much of the step is done (0..1) and a message.
 Tell = Callable[[str, float, str], None]
@@ -39,6 +43,12 @@ class Workbench:
     serving: Serving = field(default_factory=Serving)
     #: Where a step may leave what it needs to go on after an interruption; None where nothing is kept.
     scratch: Path | None = None
+    #: The architecture as code, where the job names one; `weights.path` is absolute and its bytes were verified.
+    builder: Builder | None = None
+    #: Where finished steps are kept and found again; None where nothing is kept.
+    stages: Stages | None = None
+    #: Takes a `Made` that the attempt ends with should its time or memory run out before there is a better one.
+    offer: Callable[[Any], None] = field(default=lambda _: None)
 
     def source(self) -> onnx.ModelProto:
         """The full-precision model that is being compressed."""

@@ -28,6 +28,14 @@ export type RunnerReport = {
     readonly used: number;
     readonly labelled: number;
     readonly replay: number;
+    /** Rows for training, for choosing, for the final figures; absent in reports of older runners. */
+    readonly split?: {
+      readonly by: 'request' | 'entity' | 'time';
+      readonly train: number;
+      readonly select: number;
+      readonly heldBack: number;
+      readonly entities: number | null;
+    } | null;
   };
   readonly figures: Readonly<Record<string, number | null>>;
   readonly steps: readonly Readonly<Record<string, unknown>>[];
@@ -36,6 +44,40 @@ export type RunnerReport = {
   readonly command: string;
   readonly wallSeconds: number;
   readonly peakRssBytes: number;
+  /** Everything that was tried, in that order; recipes that try one thing tell nothing here. */
+  readonly alternatives?: readonly ReportedAlternative[];
+  /** The candidate on rows that no search saw, as the runner's evaluation wrote it. */
+  readonly evaluation?: Readonly<Record<string, unknown>> | null;
+  /** What the runner expected of everything it could have tried. */
+  readonly plan?: readonly PlannedAlternative[];
+  /** Profile of the machine that the candidate is made for. */
+  readonly hardware?: string | null;
+  readonly objectives?: Readonly<Record<string, unknown>> | null;
+};
+
+/** One way to a candidate and what became of it. */
+export type ReportedAlternative = {
+  readonly name: string;
+  readonly outcome: 'chosen' | 'eligible' | 'rejected' | 'refused' | 'failed' | 'skipped';
+  readonly reasons: readonly string[];
+  readonly figures: Readonly<Record<string, number | null>>;
+  readonly digest: Digest | null;
+  readonly sizeBytes: number | null;
+  readonly pareto: boolean;
+  readonly seconds: number;
+  readonly steps: readonly Readonly<Record<string, unknown>>[];
+};
+
+/** What an alternative was expected to take and to bring for this model, data and machine. */
+export type PlannedAlternative = {
+  readonly name: string;
+  /** Why it cannot be done; empty where it can. */
+  readonly objections: readonly string[];
+  readonly seconds: number;
+  readonly peakBytes: number;
+  /** Candidate / reference. */
+  readonly sizeRatio: number;
+  readonly latencyRatio: number;
 };
 
 /** What a report that could be read means for its job. */

@@ -38,15 +38,67 @@ class ReportedData(Document):
     used: int = Field(ge=0)
     labelled: int = Field(ge=0)
     replay: int = Field(ge=0)
+    #: How many of the used rows each side got; copies of rows that are held back may be on none.
+    split: ReportedSplit | None = None
+
+
+class ReportedSplit(Document):
+    """Rows for training and calibration, for choosing, and for the final figures; none is on two sides."""
+
+    by: Literal["request", "entity", "time"]
+    train: int = Field(ge=0)
+    select: int = Field(ge=0)
+    held_back: int = Field(ge=0)
+    #: Entities that the file names; null where it names none.
+    entities: int | None = Field(default=None, ge=0)
 
 
 class ReportedStep(Document):
     technique: str
     version: int = Field(ge=1)
     config: dict[str, Any]
+    #: What the step took; of one that was found finished, what it took then.
     seconds: float = Field(ge=0)
+    #: What it was expected to take on this machine, before past reports were asked.
+    expected_seconds: float | None = Field(default=None, ge=0)
+    #: Digest of the model that the step made.
+    output: Digest | None = None
+    #: Whether it was found finished in the output folder.
+    resumed: bool = False
     figures: dict[str, float | None] = Field(default_factory=dict)
     notes: tuple[str, ...] = ()
+
+
+class PlannedAlternative(Document):
+    """What an alternative of the catalogue was expected to take and to bring, whether it was tried or not."""
+
+    name: Name
+    #: Why it cannot be done with this model, data or machine; empty where it can.
+    objections: tuple[str, ...]
+    seconds: float = Field(ge=0)
+    peak_bytes: int = Field(ge=0)
+    #: Candidate / source.
+    size_ratio: float = Field(ge=0)
+    latency_ratio: float = Field(ge=0)
+
+
+class ReportedAlternative(Document):
+    """One way that was tried, or why it was not. `figures` were measured on the rows that choose."""
+
+    name: Name
+    #: chosen: became the candidate. eligible: keeps to the objectives, another one is better. rejected: measured, and
+    #: against the objectives. refused: a step would not let it become a candidate. failed: a step could not work.
+    #: skipped: not tried.
+    outcome: Literal["chosen", "eligible", "rejected", "refused", "failed", "skipped"]
+    reasons: tuple[str, ...]
+    figures: dict[str, float | None] = Field(default_factory=dict)
+    #: Of the model that came out.
+    digest: Digest | None = None
+    size_bytes: int | None = Field(default=None, ge=0)
+    #: Whether no other measured alternative is at least as good in everything (loss, latency, size) and better in one.
+    pareto: bool = False
+    seconds: float = Field(ge=0)
+    steps: tuple[ReportedStep, ...] = ()
 
 
 class Report(Document):
@@ -69,6 +121,15 @@ class Report(Document):
     command: str
     wall_seconds: float = Field(ge=0)
     peak_rss_bytes: int = Field(ge=0)
+    #: Everything that was tried, in that order; empty for recipes that try one thing.
+    alternatives: tuple[ReportedAlternative, ...] = ()
+    #: The candidate on the rows that no search saw: the document of `evaluate`.
+    evaluation: dict[str, Any] | None = None
+    #: What the catalogue was expected to take and to bring for this model; those who plan remedies start from it.
+    plan: tuple[PlannedAlternative, ...] = ()
+    #: Profile of the machine that the candidate is made for.
+    hardware: str | None = None
+    objectives: dict[str, Any] | None = None
 
 
 class Failure(Document):

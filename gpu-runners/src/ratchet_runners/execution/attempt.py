@@ -5,7 +5,9 @@ from __future__ import annotations
 import platform
 import shlex
 import sys
+import threading
 import time
+from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
 from typing import Literal
@@ -14,76 +16,98 @@ import onnx
 
 from ratchet_runners import __version__
 from ratchet_runners.data.digest import digest_of_bytes
-from ratchet_runners.data.rows import read_rows
-from ratchet_runners.data.split import split_rows
 from ratchet_runners.documents.job import Job
-from ratchet_runners.documents.report import Report, ReportedArtifact, ReportedData, ReportedInputs
+from ratchet_runners.documents.report import Report, ReportedArtifact, ReportedInputs
 from ratchet_runners.execution.limits import peak_rss_bytes
 from ratchet_runners.execution.output import Output
+from ratchet_runners.execution.prepare import Prepared, prepare
 from ratchet_runners.execution.progress import Progress
-from ratchet_runners.model.load import load_model
+from ratchet_runners.execution.stages import Stages
+from ratchet_runners.faults import RunnerFault
 from ratchet_runners.model.scoring import serialise
 from ratchet_runners.recipes import PARAMETERS
 from ratchet_runners.recipes.outcome import Made
 from ratchet_runners.recipes.runs import RUNS
-from ratchet_runners.workbench import Workbench
 
 
-def run_attempt(job: Job, job_path: Path, output: Output, progress: Progress, started: float) -> Report:
-    """Runs the job's recipe and writes its artifacts, then the report. @throws RunnerFault"""
-    progress.tell("read", 0.0, "models and data")
-    folder = job_path.resolve().parent
-    reference = load_model(folder / job.artifacts.reference.path, job.artifacts.reference, job.model)
-    models: dict[str, onnx.ModelProto] = {"reference": reference}
-    champion = job.artifacts.champion
-    if champion and champion.digest != job.artifacts.reference.digest:
-        models["champion"] = load_model(folder / champion.path, champion, job.model)
-    rows, notes = read_rows(folder / job.data.train.path, job.data.train, job.model)
-    bench = Workbench(
-        contract=job.model,
-        rows=rows,
-        split=split_rows(rows, job.seed, job.data.split),
-        seed=job.seed,
-        threads=job.limits.threads,
-        tell=progress.tell,
-        deadline=started + job.limits.wall_seconds,
-        wall_seconds=job.limits.wall_seconds,
-        models=models,
-    )
-    made = RUNS[job.recipe](PARAMETERS[job.recipe].model_validate(job.parameters), reference, bench)
-    progress.tell("write", 0.5, "")
-    artifacts = _write_artifacts(made, job, output)
-    report = Report(
-        schema="ratchet.dev/report/v1",
-        job=job.job,
-        attempt=job.attempt,
-        outcome="candidate" if made.candidate is not None else "no-candidate",
-        reasons=(*made.reasons, *notes),
-        artifacts=artifacts,
-        # Each of them was compared with the bytes that were parsed; a file that differs ends the attempt.
-        read=ReportedInputs(
-            reference=job.artifacts.reference.digest,
-            champion=champion.digest if champion and "champion" in models else None,
-            train=rows.digest,
-        ),
-        data=ReportedData(
-            digest=rows.digest,
-            requested=job.data.train.rows,
-            used=len(rows),
-            labelled=int(rows.labelled.sum()),
-            replay=int(rows.replay.sum()),
-        ),
-        figures=made.figures,
-        steps=made.steps,
-        versions=_versions(),
-        seed=job.seed,
-        command=shlex.join(["python", "-m", "ratchet_runners", "run", job_path.name, "--output", output.folder.name]),
-        wall_seconds=round(time.monotonic() - started, 3),
-        peak_rss_bytes=peak_rss_bytes(),
-    )
-    progress.tell("write", 1.0, report.outcome)
-    output.write("report.json", report.model_dump_json(by_alias=True, indent=2).encode() + b"\n")
-    return report
+class Attempt:
+    """Runs a job's recipe once. What it was offered so far can be written from another thread when a limit is hit."""
+
+    def __init__(self, job: Job, job_path: Path, output: Output, progress: Progress, started: float) -> None:
+        self._job = job
+        self._job_path = job_path
+        self._output = output
+        self._progress = progress
+        self._started = started
+        self._lock = threading.Lock()
+        self._offered: tuple[Prepared, Made] | None = None
+        self._written: Report | None = None
+
+    def run(self) -> Report:
+        """Writes the artifacts, then the report. @throws RunnerFault"""
+        job = self._job
+        self._progress.tell("read", 0.0, "models and data")
+        prepared = prepare(job, self._job_path.resolve().parent, self._progress.tell, self._started)
+        stages = Stages(self._output.folder) if job.recipe == "compress" else None
+
+        def offer(made: Made) -> None:
+            with self._lock:
+                self._offered = (prepared, made)
+
+        bench = replace(prepared.bench, stages=stages, offer=offer)
+        made = RUNS[job.recipe](PARAMETERS[job.recipe].model_validate(job.parameters), prepared.reference, bench)
+        self._progress.tell("write", 0.5, "")
+        with self._lock:
+            report = self._written or self._write(prepared, made)
+        if stages:
+            stages.forget_models()
+        return report
+
+    def rescue(self, fault: RunnerFault) -> Report | None:
+        """At the breach of a limit: writes the best so far as the attempt's end. None where there is none."""
+        with self._lock:
+            if self._written is None and self._offered is not None:
+                prepared, made = self._offered
+                ended = f"{fault.message}; this is the best of what was tried until then"
+                self._write(prepared, replace(made, reasons=(ended, *made.reasons)))
+            return self._written
+
+    def _write(self, prepared: Prepared, made: Made) -> Report:
+        job, data = self._job, prepared.data
+        champion = job.artifacts.champion
+        report = Report(
+            schema="ratchet.dev/report/v1",
+            job=job.job,
+            attempt=job.attempt,
+            outcome="candidate" if made.candidate is not None else "no-candidate",
+            reasons=(*made.reasons, *prepared.notes),
+            artifacts=_write_artifacts(made, job, self._output),
+            # Each of them was compared with the bytes that were parsed; a file that differs ends the attempt.
+            read=ReportedInputs(
+                reference=job.artifacts.reference.digest,
+                champion=champion.digest if champion and "champion" in prepared.bench.models else None,
+                train=data.digest,
+            ),
+            data=data,
+            figures=made.figures,
+            steps=made.steps,
+            versions=_versions(),
+            seed=job.seed,
+            command=shlex.join(
+                ["python", "-m", "ratchet_runners", "run", self._job_path.name, "--output", self._output.folder.name]
+            ),
+            wall_seconds=round(time.monotonic() - self._started, 3),
+            peak_rss_bytes=peak_rss_bytes(),
+            alternatives=made.alternatives,
+            evaluation=made.evaluation,
+            plan=made.plan,
+            hardware=prepared.bench.hardware.name,
+            objectives=job.objectives.model_dump(mode="json", by_alias=True),
+        )
+        self._progress.tell("write", 1.0, report.outcome)
+        self._output.write("report.json", report.model_dump_json(by_alias=True, indent=2).encode() + b"\n")
+        self._written = report
+        return report
 
 
 def _write_artifacts(made: Made, job: Job, output: Output) -> tuple[ReportedArtifact, ...]:

@@ -36,6 +36,7 @@ def limit_threads(threads: int) -> None:
         "MKL_NUM_THREADS",
         "NUMEXPR_NUM_THREADS",
         "ARROW_IO_THREADS",
+        "RAYON_NUM_THREADS",
     ):
         os.environ[name] = str(threads)
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -63,6 +64,7 @@ class Watchdog:
         self._limits = limits
         self._started = started
         self._on_end = on_end
+        self._rescue: Callable[[RunnerFault], object] | None = None
         self._stopped = threading.Event()
         self._ending = threading.Lock()
         # Blocked here, and so in every thread that starts later; only the waiting thread takes them. A Python handler
@@ -74,13 +76,28 @@ class Watchdog:
     def stop(self) -> None:
         self._stopped.set()
 
+    def rescue_with(self, rescue: Callable[[RunnerFault], object]) -> None:
+        """At a breach of a limit (not at a signal) `rescue` may end the job well, by returning anything but None."""
+        self._rescue = rescue
+
     def end(self, fault: RunnerFault) -> None:
         """Leaves the message and ends the process now. Only the first call counts."""
         if self._ending.acquire(blocking=False):
-            self._on_end(fault)
+            saved = self._saved(fault)
+            if not saved:
+                self._on_end(fault)
             sys.stderr.write(fault.text() + "\n")
             sys.stderr.flush()
-            os._exit(fault.exit_code)
+            os._exit(0 if saved else fault.exit_code)
+
+    def _saved(self, fault: RunnerFault) -> bool:
+        if self._rescue is None or not isinstance(fault, LimitExceeded):
+            return False
+        try:
+            return self._rescue(fault) is not None
+        except Exception as error:  # whatever it is: the limit still has to be kept
+            sys.stderr.write(f"The best so far could not be written: {error}\n")
+            return False
 
     def _watch(self) -> None:
         while not self._stopped.wait(LOOK_SECONDS):

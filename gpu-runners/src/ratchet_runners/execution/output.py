@@ -4,18 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import fcntl
 import os
 from collections.abc import Generator
 from pathlib import Path
 
 from ratchet_runners.documents.report import Failure
-from ratchet_runners.faults import LimitExceeded, RunnerFault
+from ratchet_runners.faults import InvalidJob, LimitExceeded, RunnerFault
 
 
 class Output:
+    """@throws InvalidJob when another run works in the folder"""
+
     def __init__(self, folder: Path) -> None:
         with disk_full_is_a_limit(folder):
             folder.mkdir(parents=True, exist_ok=True)
+            self._lock = _locked(folder)
             for name in ("report.json", "error.json"):  # of an attempt that was started twice
                 (folder / name).unlink(missing_ok=True)
         self.folder = folder
@@ -45,6 +49,19 @@ class Output:
             for part in self.folder.glob(".*.part"):
                 part.unlink(missing_ok=True)
             self.write("error.json", line.encode())
+
+
+def _locked(folder: Path) -> int:
+    """Holds the folder itself, without a file in it, until the process ends however it ends."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError as error:
+        os.close(handle)
+        raise InvalidJob(f"Another run works in the output folder {folder}") from error
+    except OSError:
+        pass  # a file system without locks: two runs in one folder stay the caller's concern
+    return handle
 
 
 @contextlib.contextmanager

@@ -1,25 +1,156 @@
-"""Tries alternatives in order; the first that is not refused becomes the candidate."""
+"""Searches the alternatives within the job's time; the best that keeps to the objectives becomes the candidate."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import onnx
 
+from ratchet_runners.documents.report import PlannedAlternative
+from ratchet_runners.faults import DataUnusable, InvalidJob, MissingExtra
 from ratchet_runners.model.normalise import normalise
+from ratchet_runners.plan.catalogue import ALTERNATIVES, proposed, steps_of, with_batches
+from ratchet_runners.plan.costs import Costs, machine_factor
+from ratchet_runners.plan.forecast import Forecast, forecast
+from ratchet_runners.plan.subject import subject_of_bench
 from ratchet_runners.recipes.compress import Compress
 from ratchet_runners.recipes.judge import judge
+from ratchet_runners.recipes.measures import evaluated, measure
 from ratchet_runners.recipes.outcome import Made
-from ratchet_runners.recipes.pipeline import take_steps
+from ratchet_runners.recipes.search import Search, Tried, Way
+from ratchet_runners.recipes.verdict import objections
+from ratchet_runners.technique import Subject
 from ratchet_runners.workbench import Workbench
 
 
 def compress(config: Compress, reference: onnx.ModelProto, bench: Workbench) -> Made:
-    """@throws RunnerFault of a step that cannot work"""
+    """Validates all alternatives, tries them, and measures the best on rows that the search never saw.
+
+    @throws InvalidJob with every fault of alternatives that are written out; DataUnusable; ModelUnusable
+    """
+    _demand_rows(config, bench)
+    bench.tell("normalise", 0.0, "")
     plain = normalise(reference, bench.rows.input[:32], bench.contract, bench.threads)
-    reasons: list[str] = []
-    for alternative in config.alternatives:
-        made = take_steps(alternative.steps, plain, bench)
-        if not made.refusals:
-            figures = judge(made.model, reference, "source", {**bench.models, "source": plain}, bench)
-            return Made(made.model, None, (), figures, made.steps)
-        reasons += [f"{alternative.name}: {refusal}" for refusal in made.refusals]
-    return Made(None, None, tuple(reasons or ["no alternative is named"]), {}, ())
+    bench = replace(bench, models={**bench.models, "source": plain})
+    subject = subject_of_bench(plain, bench)
+    costs = Costs(machine_factor())
+    ways, impossible = _ways(config, subject, costs)
+    plan = planned(subject, costs)
+    if any(step.needs().torch for way in ways for step in way.steps):
+        prepare_torch(bench)
+    search = Search(bench, plain, lambda name, model: measure(name, model, reference, bench), config.least_gain)
+
+    def made(best: Tried | None) -> Made:
+        reasons = tuple(f"{name}: {reason}" for name, reason in impossible)
+        return _made(best, search, reference, replace(bench, tell=_silent), reasons, plan)
+
+    search.run(ways, lambda best: bench.offer(made(best)))
+    return made(search.best)
+
+
+def planned(subject: Subject, costs: Costs) -> tuple[PlannedAlternative, ...]:
+    """What the whole catalogue would take and bring."""
+    return tuple(_planned(forecast(name, steps_of(name), subject, costs)) for name in ALTERNATIVES)
+
+
+def _planned(expected: Forecast) -> PlannedAlternative:
+    return PlannedAlternative(
+        name=expected.name,
+        objections=expected.objections,
+        seconds=expected.seconds,
+        peak_bytes=expected.peak_bytes,
+        size_ratio=expected.size_ratio,
+        latency_ratio=expected.latency_ratio,
+    )
+
+
+def prepare_torch(bench: Workbench) -> None:
+    """Threads, seed and determinism. @throws MissingExtra"""
+    try:
+        import torch
+    except ModuleNotFoundError as error:
+        raise MissingExtra("A step needs torch: install the package with its extra [train]") from error
+    torch.set_num_threads(bench.threads)
+    torch.manual_seed(bench.seed)
+    torch.use_deterministic_algorithms(True)
+
+
+def _demand_rows(config: Compress, bench: Workbench) -> None:
+    if len(bench.rows) < config.minimum_rows:
+        raise DataUnusable(f"Compressing needs at least {config.minimum_rows} usable rows, there are {len(bench.rows)}")
+    sides = {
+        "train": bench.split.train,
+        "choose between candidates": bench.split.select,
+        "give the final figures": bench.split.held_back,
+    }
+    empty = [f"no row is left to {what}" for what, side in sides.items() if not len(side)]
+    if empty:
+        raise DataUnusable("The rows cannot be split: too many of them are copies or of one entity", empty)
+
+
+def _ways(config: Compress, subject: Subject, costs: Costs) -> tuple[list[Way], list[tuple[str, str]]]:
+    """What is tried, and why proposed alternatives are not. @throws InvalidJob"""
+    written = [
+        (each.name, tuple(with_batches(step, config.batch_scale) for step in each.steps))
+        for each in config.alternatives
+    ]
+    names = config.propose or (() if written else proposed(config.cause, subject))
+    suggested = [(name, steps_of(name, config.batch_scale)) for name in names]
+    ways = [
+        Way(name, steps, forecast(name, steps, subject, costs))
+        for name, steps in (*written, *(each for each in suggested if each[0] not in dict(written)))
+    ]
+    faults = [f"{way.name}: {fault}" for way in ways[: len(written)] for fault in way.forecast.objections]
+    if faults:
+        raise InvalidJob(f"{len(faults)} of the steps asked for cannot be done", faults)
+    impossible = [(way.name, fault) for way in ways for fault in way.forecast.objections]
+    return [way for way in ways if way.forecast.possible], impossible
+
+
+def _made(
+    best: Tried | None,
+    search: Search,
+    reference: onnx.ModelProto,
+    bench: Workbench,
+    impossible: tuple[str, ...],
+    plan: tuple[PlannedAlternative, ...],
+) -> Made:
+    alternatives = search.reports()
+    if best is None or best.model is None or best.measured is None:
+        reasons = tuple(f"{each.name}: {reason}" for each in alternatives for reason in each.reasons)
+        return Made(
+            None, None, (*reasons, *impossible) or ("nothing is proposed for this job",), {}, (), alternatives, plan
+        )
+    final = measure("final", best.model, reference, bench, bench.split.held_back)
+    figures = judge(best.model, reference, "source", bench.models, bench)
+    figures |= {f"held{name[0].upper()}{name[1:]}": value for name, value in final.figures().items()}
+    broken = _broken_on_held_back(best, final.loss - (final.loss_bound - final.loss), bench)
+    if broken:
+        return Made(None, None, (broken, *impossible), figures, best.report.steps, alternatives, plan)
+    notes = tuple(note for step in best.report.steps for note in step.notes)
+    notes += tuple(f"on held-back rows {reason}" for reason in objections(final, bench.objectives))
+    skipped = tuple(f"{each.name}: {', '.join(each.reasons)}" for each in alternatives if each.outcome == "skipped")
+    return Made(
+        best.model,
+        None,
+        (f"{best.report.name} was chosen", *notes, *skipped, *impossible),
+        figures,
+        best.report.steps,
+        alternatives,
+        plan,
+        evaluated(best.model, reference, bench),
+    )
+
+
+def _broken_on_held_back(best: Tried, least_loss: float, bench: Workbench) -> str | None:
+    """The rows that no search saw may take the candidate back, where they leave no doubt."""
+    if least_loss <= bench.objectives.maximum_loss:
+        return None
+    return (
+        f"{best.report.name} was the best on the rows that choose, but on held-back rows it loses at least "
+        f"{least_loss:.4f}, {bench.objectives.maximum_loss:g} is allowed"
+    )
+
+
+def _silent(step: str, fraction: float, message: str) -> None:
+    """Measuring the best so far happens within the search; its progress is the search's."""

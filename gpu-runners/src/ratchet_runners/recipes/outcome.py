@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import onnx
 
 from ratchet_runners.documents.base import Document
-from ratchet_runners.documents.report import ReportedStep
+from ratchet_runners.documents.report import PlannedAlternative, ReportedAlternative, ReportedStep
 from ratchet_runners.registry import StepResult, technique_of
 from ratchet_runners.workbench import Workbench
 
@@ -21,6 +22,11 @@ class Made:
     reasons: tuple[str, ...]
     figures: dict[str, float | None]
     steps: tuple[ReportedStep, ...]
+    #: Everything that was tried, for recipes that search.
+    alternatives: tuple[ReportedAlternative, ...] = ()
+    plan: tuple[PlannedAlternative, ...] = ()
+    #: The candidate's evaluation on held-back rows, as JSON.
+    evaluation: dict[str, Any] | None = None
 
 
 def take_step(config: Document, model: onnx.ModelProto, bench: Workbench) -> tuple[StepResult, ReportedStep]:

@@ -11,6 +11,33 @@ const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,199}$/);
 const count = z.int().min(0);
 const figures = z.record(z.string(), z.number().nullable());
 
+const split = z
+  .strictObject({
+    by: z.enum(['request', 'entity', 'time']),
+    ...{ train: count, select: count, heldBack: count, entities: count.nullable().default(null) },
+  })
+  .nullable()
+  .optional();
+const step = z.strictObject({
+  technique: z.string(),
+  version: z.int().min(1),
+  config: z.record(z.string(), z.unknown()),
+  seconds: z.number().min(0),
+  expectedSeconds: z.number().min(0).nullable().optional(),
+  output: digest.nullable().optional(),
+  resumed: z.boolean().optional(),
+  figures: figures.default({}),
+  notes: z.array(z.string()).default([]),
+});
+const plannedSchema = z.strictObject({
+  name,
+  objections: z.array(z.string()),
+  seconds: z.number().min(0),
+  peakBytes: count,
+  sizeRatio: z.number().min(0),
+  latencyRatio: z.number().min(0),
+});
+
 /** `gpu-runners/schemas/report.v1.json`; the golden files beside it are parsed by the tests of both sides. */
 export const reportSchema = z.strictObject({
   schema: z.literal('ratchet.dev/report/v1'),
@@ -30,23 +57,34 @@ export const reportSchema = z.strictObject({
     )
     .max(64),
   read: z.strictObject({ reference: digest, champion: digest.nullable(), train: digest }),
-  data: z.strictObject({ digest, requested: count, used: count, labelled: count, replay: count }),
+  data: z.strictObject({ digest, requested: count, used: count, labelled: count, replay: count, split }),
   figures,
-  steps: z.array(
-    z.strictObject({
-      technique: z.string(),
-      version: z.int().min(1),
-      config: z.record(z.string(), z.unknown()),
-      seconds: z.number().min(0),
-      figures: figures.default({}),
-      notes: z.array(z.string()).default([]),
-    }),
-  ),
+  steps: z.array(step),
   versions: z.record(z.string(), z.string()),
   seed: z.int(),
   command: z.string(),
   wallSeconds: z.number().min(0),
   peakRssBytes: count,
+  alternatives: z
+    .array(
+      z.strictObject({
+        name,
+        outcome: z.enum(['chosen', 'eligible', 'rejected', 'refused', 'failed', 'skipped']),
+        reasons: z.array(z.string()),
+        figures: figures.default({}),
+        digest: digest.nullable().default(null),
+        sizeBytes: count.nullable().default(null),
+        pareto: z.boolean().default(false),
+        seconds: z.number().min(0),
+        steps: z.array(step).default([]),
+      }),
+    )
+    .max(64)
+    .optional(),
+  evaluation: z.record(z.string(), z.unknown()).nullable().optional(),
+  plan: z.array(plannedSchema).max(256).optional(),
+  hardware: z.string().nullable().optional(),
+  objectives: z.record(z.string(), z.unknown()).nullable().optional(),
 }) satisfies z.ZodType<RunnerReport>;
 
 /** `gpu-runners/schemas/progress.v1.json`: one line of `progress.jsonl`. */
