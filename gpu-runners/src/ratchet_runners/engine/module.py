@@ -18,10 +18,10 @@ from ratchet_runners.faults import ModelUnusable
 from ratchet_runners.model.graph import DEFAULT_DOMAINS, attributes_of, kind_of
 
 #: What rows are cast to where the graph takes integers.
-INTEGER_TYPES = {
-    TensorProto.INT64: torch.int64,
-    TensorProto.INT32: torch.int32,
-    TensorProto.BOOL: torch.bool,
+INTEGER_TYPES: dict[int, torch.dtype] = {
+    int(TensorProto.INT64): torch.int64,
+    int(TensorProto.INT32): torch.int32,
+    int(TensorProto.BOOL): torch.bool,
 }
 
 
@@ -91,6 +91,11 @@ class GraphModule(nn.Module):
     def trainable_in(self, model: onnx.ModelProto) -> list[str]:
         """Names of the initializers that become parameters."""
         return trainable_names(model)
+
+    @property
+    def quantizer_parameters(self) -> list[nn.Parameter]:
+        """Parameters of quantizers, which train at a rate of their own; none in a float graph."""
+        return []
 
     @property
     def weight_names(self) -> list[str]:

@@ -5,17 +5,34 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
+from torch import nn
 
 from ratchet_runners.data.rows import Indices
 from ratchet_runners.engine.module import GraphModule
 
 GRADIENT_NORM = 1.0
 WARM_UP_SHARE = 0.1
+
+
+class Trainable(Protocol):
+    """A torch module whose quantizers, where it has any, are told from its weights."""
+
+    @property
+    def quantizer_parameters(self) -> list[nn.Parameter]: ...
+
+    def parameters(self, recurse: bool = True) -> Iterator[nn.Parameter]: ...
+
+    @property
+    def state_dict(self) -> Callable[[], dict[str, Any]]: ...
+
+    @property
+    def load_state_dict(self) -> Callable[[dict[str, Any]], object]: ...
 
 
 @dataclass(frozen=True)
@@ -28,6 +45,12 @@ class Schedule:
     #: Seconds after which no further step is begun.
     seconds: float
     seed: int
+    #: Steps after which an epoch ends; None: when all positions were taken once.
+    epoch_steps: int | None = None
+    #: Rate of the quantizers' parameters; None: a tenth of the weights'.
+    quantizer_learning_rate: float | None = None
+    #: Largest norm of the quantizers' gradient, clipped apart from the weights'.
+    quantizer_gradient_norm: float = GRADIENT_NORM
 
 
 @dataclass(frozen=True)
@@ -41,38 +64,45 @@ class Trained:
 
 
 def train(
-    module: GraphModule,
+    module: Trainable,
     positions: Indices,
     loss: Callable[[Indices], torch.Tensor],
     score: Callable[[], float],
     schedule: Schedule,
     tell: Callable[[float, str], None],
+    begin: Callable[[int, int], None] | None = None,
 ) -> Trained:
     """Lowers `loss` over `positions`, keeps the weights of the epoch with the highest `score` (the start counts too).
 
-    The order depends on the seed only. Time cuts the work short where it must, and `cut_short` says so.
+    A module may name some of its parameters `quantizer_parameters`: they have a rate and a clipping of their own.
+    `begin` is called before every step with the steps done and all that there are to be. The order depends on the seed
+    only. Time cuts the work short where it must, and `cut_short` says so.
     """
-    generator = np.random.default_rng(schedule.seed)
-    steps = max(1, math.ceil(len(positions) / schedule.batch_size))
+    steps = schedule.epoch_steps or max(1, math.ceil(len(positions) / schedule.batch_size))
     total = steps * schedule.epochs
-    optimizer = torch.optim.AdamW(
-        module.parameters(), lr=schedule.learning_rate, weight_decay=schedule.weight_decay, foreach=False
-    )
+    batches = _batches(positions, schedule)
+    quantizers = module.quantizer_parameters
+    apart = {id(parameter) for parameter in quantizers}
+    weights = [parameter for parameter in module.parameters() if id(parameter) not in apart]
+    optimizer = _optimizer(weights, quantizers, schedule)
     rate = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: _rate(step, total))
     started = time.monotonic()
     best, best_epoch, state = score(), 0, copy.deepcopy(module.state_dict())
     done, epoch, cut_short = 0, 0, False
     while epoch < schedule.epochs and epoch - best_epoch < schedule.patience + 1 and not cut_short:
         epoch += 1
-        order = generator.permutation(positions)
-        for start in range(0, len(order), schedule.batch_size):
+        for _ in range(steps):
             if time.monotonic() - started > schedule.seconds:
                 cut_short = True
                 break
-            value = loss(order[start : start + schedule.batch_size])
+            if begin:
+                begin(done, total)
+            value = loss(next(batches))
             optimizer.zero_grad(set_to_none=True)
             value.backward()
-            torch.nn.utils.clip_grad_norm_(module.parameters(), GRADIENT_NORM)
+            nn.utils.clip_grad_norm_(weights, GRADIENT_NORM)
+            if quantizers:
+                nn.utils.clip_grad_norm_(quantizers, schedule.quantizer_gradient_norm)
             optimizer.step()
             rate.step()
             done += 1
@@ -83,6 +113,30 @@ def train(
             best, best_epoch, state = reached, epoch, copy.deepcopy(module.state_dict())
     module.load_state_dict(state)
     return Trained(epoch, done, best, best_epoch, cut_short)
+
+
+def _batches(positions: Indices, schedule: Schedule) -> Iterator[Indices]:
+    """All positions in an order by the seed, then all again in another."""
+    generator = np.random.default_rng(schedule.seed)
+    while True:
+        order = generator.permutation(positions)
+        for start in range(0, len(order), schedule.batch_size):
+            yield order[start : start + schedule.batch_size]
+
+
+def _optimizer(
+    weights: list[nn.Parameter], quantizers: list[nn.Parameter], schedule: Schedule
+) -> torch.optim.Optimizer:
+    rate = schedule.quantizer_learning_rate
+    groups = [
+        {"params": weights, "lr": schedule.learning_rate, "weight_decay": schedule.weight_decay},
+        {
+            "params": quantizers,
+            "lr": schedule.learning_rate / 10 if rate is None else rate,
+            "weight_decay": 0.0,
+        },
+    ]
+    return torch.optim.AdamW([group for group in groups if group["params"]], foreach=False)
 
 
 def _rate(step: int, total: int) -> float:
