@@ -15,8 +15,9 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from ratchet_runners.model.graph import Graph, copy_of, kind_of
+from ratchet_runners.model.graph import Graph, kind_of
 from ratchet_runners.prune import rules
+from ratchet_runners.prune.prepare import prepared
 from ratchet_runners.prune.probe import Probe, probe
 from ratchet_runners.prune.trace import Trace, follow
 
@@ -64,10 +65,16 @@ class Group:
 class Structure:
     """A traced graph with its groups."""
 
+    #: Of the prepared graph (`structure.model`), whose answers are the given model's.
     trace: Trace
     groups: tuple[Group, ...]
     #: By group name the atom of each unit.
     units: dict[str, Positions]
+
+    @property
+    def model(self) -> onnx.ModelProto:
+        """What was traced: the given model, prepared so that it can be cut."""
+        return self.trace.graph.model
 
     @property
     def free(self) -> tuple[Group, ...]:
@@ -108,8 +115,10 @@ def analyse(model: onnx.ModelProto) -> Structure:
 
     @throws ModelUnusable when the model does not run
     """
-    graph = Graph(copy_of(model))
     sizes = probe(model)
+    graph = Graph(prepared(model, sizes))
+    for name in graph.constant_names:
+        sizes.sizes[name] = graph.constant(name).shape
     carriers: dict[tuple[int, ...], int] = {}
     best = _structure(graph, sizes, carriers)
     for factors in list(best.trace.splits)[:LARGEST_SEARCH]:
@@ -121,8 +130,9 @@ def analyse(model: onnx.ModelProto) -> Structure:
 
 
 def _freedom(structure: Structure) -> int:
-    """Outputs of layers that may go."""
-    return sum(part.positions.size for group in structure.free for part in group.slices if part.role == "makes")
+    """Outputs of layers that may go, where there is a choice."""
+    parts = [part for group in structure.free if group.size > 1 for part in group.slices]
+    return sum(part.positions.size for part in parts if part.role == "makes")
 
 
 def _structure(graph: Graph, sizes: Probe, carriers: dict[tuple[int, ...], int]) -> Structure:

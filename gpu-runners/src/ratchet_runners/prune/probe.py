@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,16 +14,21 @@ from ratchet_runners.faults import ModelUnusable
 from ratchet_runners.model.graph import Graph, copy_of
 from ratchet_runners.model.scoring import serialise, session_of
 
-#: Rows of the probe: a number that layers seldom have, so that the batch is not taken for something else.
-BATCH = 3
-#: For other dimensions that the graph leaves free.
-FREE = 7
+Sizes = dict[str, tuple[int, ...]]
+
+#: Lengths of a free first dimension and of other free ones: numbers that layers seldom have, so that none is taken for
+#: something else. The first that works is used.
+FIRST = ((3, 7), (1, 7))
+#: What tells lengths that follow the batch, or another free dimension, from those that do not.
+OTHERS = ((2, 7), (3, 5))
 
 
 @dataclass(frozen=True)
 class Probe:
-    sizes: dict[str, tuple[int, ...]]
+    sizes: Sizes
     batch: int
+    #: The same with other lengths of the free dimensions, as far as the model runs with them.
+    others: tuple[Sizes, ...] = ()
 
 
 def probe(model: onnx.ModelProto) -> Probe:
@@ -36,32 +42,41 @@ def probe(model: onnx.ModelProto) -> Probe:
     outputs = set(graph.outputs)
     graph.model.graph.output.extend(onnx.ValueInfoProto(name=name) for name in wanted if name not in outputs)
     session = session_of(serialise(graph.model), 1)
-    problem: ModelUnusable | None = None
-    for batch in (BATCH, 1):
-        feeds = _zeros(graph, batch)
+    problem = ""
+    for batch, free in FIRST:
         try:
-            values: list[Any] = list(session.run(wanted, feeds))
+            sizes = _sizes(session, graph, wanted, batch, free)
         except Exception as error:  # ONNX Runtime's exceptions have no common base
-            problem = ModelUnusable("The model does not run on a small batch", [str(error).strip()])
+            problem = str(error).strip()
             continue
-        sizes: dict[str, tuple[int, ...]] = {tensor.name: tuple(tensor.dims) for tensor in model.graph.initializer}
-        for name, value in [*zip(wanted, values, strict=True), *feeds.items()]:
-            # Sequences and the like have no shape; whatever makes or takes them is not known to pruning.
-            sizes[name] = tuple(int(length) for length in getattr(value, "shape", ()))
-        return Probe(sizes, batch)
-    assert problem is not None
-    raise problem
+        return Probe(sizes, batch, tuple(_others(session, graph, wanted)))
+    raise ModelUnusable("The model does not run on a small batch", [problem])
 
 
-def _zeros(graph: Graph, batch: int) -> dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]]:
-    feeds: dict[str, np.ndarray[tuple[int, ...], np.dtype[np.generic]]] = {}
+def _others(session: Any, graph: Graph, wanted: Sequence[str]) -> list[Sizes]:
+    found: list[Sizes] = []
+    for batch, free in OTHERS:
+        try:
+            found.append(_sizes(session, graph, wanted, batch, free))
+        except Exception:
+            continue
+    return found
+
+
+def _sizes(session: Any, graph: Graph, wanted: Sequence[str], batch: int, free: int) -> Sizes:
+    feeds: dict[str, Any] = {}
     for value in graph.model.graph.input:
         if graph.is_constant(value.name):
             continue
         tensor = value.type.tensor_type
         shape = [
-            size.dim_value if size.HasField("dim_value") else (FREE if position else batch)
+            size.dim_value if size.HasField("dim_value") else (free if position else batch)
             for position, size in enumerate(tensor.shape.dim)
         ]
         feeds[value.name] = np.zeros(shape, helper.tensor_dtype_to_np_dtype(tensor.elem_type))
-    return feeds
+    values = session.run(list(wanted), feeds)
+    sizes: Sizes = {tensor.name: tuple(tensor.dims) for tensor in graph.model.graph.initializer}
+    for name, value in [*zip(wanted, values, strict=True), *feeds.items()]:
+        # Sequences and the like have no shape; whatever makes or takes them is not known to pruning.
+        sizes[name] = tuple(int(length) for length in getattr(value, "shape", ()))
+    return sizes

@@ -76,9 +76,13 @@ def _split(trace: Trace, labels: Labels | None, factors: tuple[int, ...]) -> lis
         return [None] * len(factors)
     if len(factors) == 1:
         return [labels]
-    if factors not in trace.splits:
+    # Along a factor that only repeats (the batch, where heads were folded into it) nothing can be told apart.
+    blocks = trace.atoms.roots(labels).reshape(factors)
+    able = [axis for axis in range(len(factors)) if (np.take(blocks, [0], axis) != blocks).any()]
+    if len(able) > 1 and factors not in trace.splits:
         trace.splits.append(factors)
-    carrier = trace.carriers.get(factors, 0)
+    wanted = trace.carriers.get(factors, 0)
+    carrier = wanted if wanted in able or not able else able[0]
     sheet = np.moveaxis(labels.reshape(factors), carrier, 0).reshape(factors[carrier], -1)
     trace.atoms.tie(sheet, sheet[:, :1])
     return [sheet[:, 0] if position == carrier else None for position in range(len(factors))]

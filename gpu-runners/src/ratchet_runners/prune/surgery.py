@@ -46,16 +46,16 @@ def gone_atoms(structure: Structure, removal: Removal) -> Gone:
 def remove(model: onnx.ModelProto, removal: Removal, structure: Structure | None = None) -> onnx.ModelProto:
     """The model without these units. Names of nodes, tensors and constants stay, and so do inputs and outputs.
 
-    `structure` is what `analyse(model)` gave; without it the model is traced.
+    `structure` is what `analyse` gave for this very model; without it the model is traced.
     @throws KeyError, IndexError, ValueError for units that are not there or would leave nothing; ModelUnusable
     """
     structure = structure or analyse(model)
     gone = gone_atoms(structure, removal)
-    graph = Graph(copy_of(model))
-    del graph.model.graph.value_info[:]
+    graph = Graph(copy_of(structure.model))
     lengths = {name: graph.constant(name).shape for name in graph.constant_names}
     for name in graph.constant_names:
         _shrink(graph, name, structure.trace, gone)
+    # Nodes are asked for by name each time: a sort makes new ones.
     for resize in structure.trace.resizes:
         if any(gone[labels].any() for _, labels in resize.axes):
             _tell(graph, structure.trace, resize, gone)
@@ -83,32 +83,50 @@ def _tell(graph: Graph, trace: Trace, resize: Resize, gone: Gone) -> None:
         _tell_split(graph, trace, node, [kept_length(labels, gone) for _, labels in resize.axes])
     elif kind == "Slice":
         _tell_slice(graph, node, resize, gone)
+    elif kind in GATES:
+        _set_attribute(node, "hidden_size", kept_length(resize.axes[0][1], gone))
     else:
         lengths = [(position, kept_length(labels, gone)) for position, labels in resize.axes]
         _tell_shape(graph, trace, node, lengths)
 
 
 def _tell_shape(graph: Graph, trace: Trace, node: onnx.NodeProto, lengths: list[tuple[int, int]]) -> None:
-    """Reshape and Expand: the numbers that are written out change; -1 and 0 follow by themselves."""
-    shape = node.input[1]
-    if graph.is_constant(shape):
-        value = graph.constant(shape)
+    """Reshape, Expand, ConstantOfShape: the numbers that are written out change; -1 and 0 follow by themselves."""
+    place = 0 if kind_of(node) == "ConstantOfShape" else 1
+    if graph.is_constant(node.input[place]):
+        value = graph.constant(node.input[place])
         for position, length in lengths:
             value[position] = length if value[position] > 0 else value[position]
-        _give(graph, node, 1, value)
+        _give(graph, node, place, value)
         return
-    source = graph.producer(shape)
-    assert source is not None
-    starts, start = list[tuple[int, int, str]](), 0
+    source = _concat_of_its_own(graph, node, place)
+    starts: list[tuple[int, int, str]] = []
+    start = 0
     for number, name in enumerate(source.input):
         starts.append((start, number, name))
         start += int(np.prod(trace.size(name)))
     for position, length in lengths:
-        begin, number, name = max(entry for entry in starts if entry[0] <= position)
-        value = graph.constant(name)
+        begin, number, _ = max(entry for entry in starts if entry[0] <= position)
+        value = graph.constant(source.input[number])
         flat = value.reshape(-1)
         flat[position - begin] = length if flat[position - begin] > 0 else flat[position - begin]
         _give(graph, source, number, value)
+
+
+def _concat_of_its_own(graph: Graph, node: onnx.NodeProto, place: int) -> onnx.NodeProto:
+    """The Concat that makes a shape; a copy of it where other nodes take the same shape."""
+    source = graph.producer(node.input[place])
+    assert source is not None
+    if len(graph.consumers(node.input[place])) < 2:
+        return source
+    made = onnx.NodeProto()
+    made.CopyFrom(source)
+    made.name = graph.fresh_name(f"{source.name}_for_{node.name}")
+    made.output[0] = made.name
+    node.input[place] = made.name
+    graph.insert([made])
+    graph.sort()
+    return graph.nodes[made.name]
 
 
 def _tell_split(graph: Graph, trace: Trace, node: onnx.NodeProto, lengths: list[int]) -> None:
@@ -153,8 +171,6 @@ def _adapt_attributes(graph: Graph, node: onnx.NodeProto, lengths: dict[str, tup
         # A convolution keeps [outputs, inputs / groups], a transposed one [inputs, outputs / groups].
         if groups > 1 and (kind == "ConvTranspose" or whole_groups(groups, before[1], before[0] // groups)):
             _set_attribute(node, "group", groups * after[0] // before[0])
-    elif kind in GATES:
-        _set_attribute(node, "hidden_size", int(graph.constant(node.input[2]).shape[2]))
 
 
 def _attribute(node: onnx.NodeProto, name: str, default: int) -> int:

@@ -36,7 +36,7 @@ class Product:
 
 @dataclass(frozen=True)
 class Resize:
-    """What must be told to a node when positions along the axes of its data go: Reshape, Expand, Split, Slice."""
+    """What must be told to a node when positions along these axes go: Reshape, Expand, Split, Slice, GRU, …"""
 
     node: str
     axes: tuple[tuple[int, Labels], ...]
@@ -121,7 +121,10 @@ _Rule = TypeVar("_Rule", bound=Rule)
 RULES: dict[str, Rule] = {}
 #: Operators that may see the length of an axis that changes.
 SHAPE_AWARE = frozenset(
-    {"Shape", "Gather", "Slice", "Unsqueeze", "Squeeze", "Cast", "Concat", "Identity", "Reshape", "Expand", "Size"}
+    {
+        *("Shape", "Gather", "Slice", "Unsqueeze", "Squeeze", "Cast", "Concat", "Identity"),
+        *("Reshape", "Expand", "ConstantOfShape"),
+    }
 )
 
 

@@ -8,7 +8,7 @@ import numpy as np
 import onnx
 
 from ratchet_runners.prune.atoms import Labels
-from ratchet_runners.prune.trace import Axes, Product, Trace, rule
+from ratchet_runners.prune.trace import Axes, Product, Resize, Trace, rule
 
 #: Gates in a weight; in the peepholes.
 GATES = {"RNN": 1, "GRU": 3, "LSTM": 4}
@@ -32,20 +32,21 @@ def recurrent(trace: Trace, node: onnx.NodeProto, attributes: dict[str, Any]) ->
                 trace.keep(trace.of(name)[0], f"{node.op_type} ({node.name}) has two directions")
     if units is not None:
         _tie_gates(trace, node, gates, units)
+        trace.resizes.append(Resize(node.name, ((0, units),)))
         trace.made[(recurrence, 1)] = node.name
         trace.summed[(recurrence, 2)] = node.name
     trace.summed[(weight, 2)] = node.name
     _work(trace, node, gates)
     last: Axes = [None, units]
+    if _batch_first(node):
+        trace.keep(units, f"{node.op_type} ({node.name}) has the batch first")
     return [[None, None, *last], [None, *last], [None, *last]]
 
 
 def _tie_gates(trace: Trace, node: onnx.NodeProto, gates: int, units: Labels) -> None:
-    layout = int(np.ndim(units))
-    assert layout == 1
-    for position, repeats, axis in ((1, gates, 1), (2, gates, 1), (3, 2 * gates, 1), (7, PEEPHOLES, 1)):
+    for position, repeats in ((1, gates), (2, gates), (3, 2 * gates), (7, PEEPHOLES)):
         if len(node.input) > position and node.input[position]:
-            labels = trace.of(node.input[position])[axis]
+            labels = trace.of(node.input[position])[1]
             trace.tie(np.tile(units, repeats), labels, f"{node.op_type} ({node.name}) keeps its gates")
     for position in (5, 6):
         if len(node.input) > position and node.input[position]:
@@ -55,7 +56,7 @@ def _tie_gates(trace: Trace, node: onnx.NodeProto, gates: int, units: Labels) ->
 
 def _work(trace: Trace, node: onnx.NodeProto, gates: int) -> None:
     steps, rows = trace.size(node.input[0])[:2]
-    if trace.graph.nodes[node.name] and _batch_first(node):
+    if _batch_first(node):
         steps, rows = rows, steps
     for name in (node.input[1], node.input[2]):
         _, outputs, inputs = trace.of(name)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 
-from ratchet_runners.model.graph import attributes_of, kind_of
+from ratchet_runners.model.graph import kind_of
 from ratchet_runners.prune.atoms import Labels
 from ratchet_runners.prune.reshaping import reshaped
 from ratchet_runners.prune.trace import Axes, Origin, Resize, Trace, keep_origins, rule
@@ -52,20 +52,33 @@ def squeeze(trace: Trace, node: onnx.NodeProto, attributes: dict[str, Any]) -> l
 def reshape(trace: Trace, node: onnx.NodeProto, attributes: dict[str, Any]) -> list[Axes]:
     """Blocks of axes are merged and split; the numbers of the new shape follow, where they can."""
     made = reshaped(trace, node.input[0], trace.size(node.output[0]), f"{node.op_type} ({node.name})")
-    return [_told(trace, node, made) if node.op_type == "Reshape" else made]
+    return [_told(trace, node, made, node.input[1]) if node.op_type == "Reshape" else made]
 
 
-@rule("Expand")
+@rule("Expand", "ConstantOfShape")
 def expand(trace: Trace, node: onnx.NodeProto, attributes: dict[str, Any]) -> list[Axes]:
-    axes, sizes, made = trace.of(node.input[0]), trace.size(node.input[0]), trace.size(node.output[0])
+    """Where one number is repeated, any of its copies may go: a state of zeros follows what begins with it."""
+    spread = node.op_type == "ConstantOfShape"
+    axes, sizes = ([], ()) if spread else (trace.of(node.input[0]), trace.size(node.input[0]))
+    shape, made = node.input[0 if spread else 1], trace.size(node.output[0])
     lead = len(made) - len(sizes)
-    found: Axes = [None] * lead + [labels if size > 1 else None for labels, size in zip(axes, sizes, strict=True)]
-    return [_told(trace, node, found)]
+    found: Axes = []
+    for position, length in enumerate(made):
+        if position >= lead and sizes[position - lead] > 1:
+            found.append(axes[position - lead])
+            continue
+        told = trace.value(shape) is not None or _written_out(trace, shape, position) is not None
+        origins = trace.origins.get(shape, [])
+        entry = origins[position] if position < len(origins) else None
+        if entry is not None:
+            found.append(trace.of(entry.tensor)[entry.axis])
+        else:
+            found.append(trace.atoms.fresh(length) if told and length > 1 else None)
+    return [_told(trace, node, found, shape)]
 
 
-def _told(trace: Trace, node: onnx.NodeProto, made: Axes) -> Axes:
+def _told(trace: Trace, node: onnx.NodeProto, made: Axes, shape: str) -> Axes:
     """Makes sure that each new length can be told to the node; where it cannot the axis must stay."""
-    shape = node.input[1]
     values = trace.value(shape)
     origins = trace.origins.get(shape)
     changing: list[tuple[int, Labels]] = []
@@ -81,7 +94,7 @@ def _told(trace: Trace, node: onnx.NodeProto, made: Axes) -> Axes:
             continue
         if labels is None:
             continue
-        if values is not None and values.ravel()[position] == 0 and not attributes_of(node).get("allowzero", 0):
+        if values is not None and node.op_type == "Reshape" and values.ravel()[position] == 0:
             # A zero repeats the length at the same place of the input.
             trace.tie(trace.of(node.input[0])[position], labels, f"{node.name} repeats a length that must stay")
         elif values is not None or _written_out(trace, shape, position) is not None:
@@ -96,9 +109,9 @@ def _told(trace: Trace, node: onnx.NodeProto, made: Axes) -> Axes:
 
 
 def _written_out(trace: Trace, shape: str, position: int) -> str | None:
-    """The constant that a computed shape takes this number from, where the shape is put together for one node alone."""
+    """The constant that a shape which is put together takes this number from."""
     node = trace.graph.producer(shape)
-    if node is None or node.op_type != "Concat" or len(trace.graph.consumers(shape)) > 1:
+    if node is None or node.op_type != "Concat":
         return None
     start = 0
     for name in node.input:
