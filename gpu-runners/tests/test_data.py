@@ -14,7 +14,7 @@ from ratchet_runners.data.rows import NUMPY_TYPES, Indices, Rows, read_rows
 from ratchet_runners.data.split import Split, split_rows, with_replay
 from ratchet_runners.documents.job import DataFile, ModelContract, SplitPlan
 from ratchet_runners.faults import DataUnusable
-from ratchet_runners.quantize.static.calibrate import widen
+from ratchet_runners.quantize.calibration.ranges import widen
 from support import CONTRACT, digest, write_table
 
 

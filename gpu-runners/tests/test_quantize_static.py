@@ -26,13 +26,8 @@ def test_candidate_report_and_progress(tmp_path: Path) -> None:
     assert artifact["digest"] == digest(candidate)
     assert artifact["parent"] == digest(tmp_path / "reference.onnx")
     assert artifact["sizeBytes"] == candidate.stat().st_size
-    assert content["data"] == {
-        "digest": digest(tmp_path / "train.arrow"),
-        "requested": 400,
-        "used": 400,
-        "labelled": 300,
-        "replay": 0,
-    }
+    read = {"digest": digest(tmp_path / "train.arrow"), "requested": 400, "used": 400, "labelled": 300, "replay": 0}
+    assert content["data"].items() >= read.items()
     assert content["figures"]["agreement"] >= 0.95
     assert content["figures"]["candidateAccuracy"] >= content["figures"]["referenceAccuracy"] - 0.05
     assert "torch" not in content["versions"]

@@ -25,6 +25,8 @@ def attributes_of(node: onnx.NodeProto) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for attribute in node.attribute:
         value: Any = helper.get_attribute_value(attribute)
+        if attribute.type == onnx.AttributeProto.STRINGS:
+            value = [text.decode() for text in value]
         found[attribute.name] = value.decode() if isinstance(value, bytes) else value
     return found
 
@@ -97,7 +99,7 @@ class Graph:
 
     def set_constant(self, name: str, value: Array) -> None:
         """Replaces a constant (any shape and type, as raw bytes), or adds one."""
-        tensor = numpy_helper.from_array(np.ascontiguousarray(value), name)
+        tensor = numpy_helper.from_array(np.asarray(value, order="C"), name)
         if name in self._initializers:
             self._initializers[name].CopyFrom(tensor)
         else:

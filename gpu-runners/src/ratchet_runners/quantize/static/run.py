@@ -1,24 +1,39 @@
-"""Model in, the same model with Q/DQ pairs out."""
+"""Model in, the same model with Q/DQ pairs, or with stored integers, out."""
 
 from __future__ import annotations
 
-import numpy as np
+from dataclasses import dataclass, field, replace
+
 import onnx
 
 from ratchet_runners.data.rows import Indices
-from ratchet_runners.data.split import with_replay
-from ratchet_runners.faults import DataUnusable
+from ratchet_runners.model.graph import Graph, copy_of
 from ratchet_runners.model.normalise import normalise
-from ratchet_runners.quantize.static.calibrate import Ranges, calibrate, tensors_of, widen
+from ratchet_runners.quantize.calibration.calibration import calibrate
+from ratchet_runners.quantize.calibration.choosing import calibration_figures, calibration_notes, choose_rows
+from ratchet_runners.quantize.calibration.observing import float_tensors
+from ratchet_runners.quantize.calibration.ranges import Method, Ranges
+from ratchet_runners.quantize.mixed.sensitivity import selection_rows, sensitivities
+from ratchet_runners.quantize.mixed.simulation import Simulation
 from ratchet_runners.quantize.static.config import QuantizeStatic
+from ratchet_runners.quantize.static.fake import with_rounded_activations
+from ratchet_runners.quantize.static.form import QuantizedForm, form_of
 from ratchet_runners.quantize.static.islands import island_nodes, shallow_nodes, weighted_nodes
+from ratchet_runners.quantize.static.layers import pinned_nodes
+from ratchet_runners.quantize.static.narrow import cast_while_loading, lifted_for_four_bits
 from ratchet_runners.quantize.static.place import place
-from ratchet_runners.quantize.static.sensitivity import rank
+from ratchet_runners.quantize.static.stored import storable, store
+from ratchet_runners.quantize.static.tiny import judge_tiny
 from ratchet_runners.registry import StepResult, technique
 from ratchet_runners.workbench import Workbench
 
-#: Below so many weights the fixed costs of a quantized graph usually outweigh what it saves.
-SMALL = 50_000
+NOTHING = "no operator of the model has a constant weight that eight bits could hold"
+
+
+@dataclass
+class _Told:
+    figures: dict[str, float | None] = field(default_factory=dict[str, float | None])
+    notes: list[str] = field(default_factory=list[str])
 
 
 @technique("quantize-static", QuantizeStatic)
@@ -27,86 +42,120 @@ def quantize_static(config: QuantizeStatic, model: onnx.ModelProto, bench: Workb
 
     @throws DataUnusable, ModelUnusable
     """
-    # The newest rows are the likeliest to be what will be served; the split's own order decides between equals.
-    newest = bench.split.train[np.argsort(-bench.rows.at[bench.split.train], kind="stable")]
-    chosen = with_replay(bench.rows, newest, config.calibration_rows, config.replay_share)
-    if len(chosen) < config.minimum_rows:
-        raise DataUnusable(f"Calibration needs at least {config.minimum_rows} rows, there are {len(chosen)}")
+    chosen = choose_rows(config, bench)
     rows = bench.rows.input[chosen]
     bench.tell("normalise", 0.0, "")
     plain = normalise(model, rows[:32], bench.contract, bench.threads)
+    if config.weight_bits == 4:
+        plain = lifted_for_four_bits(plain)
     weighted = weighted_nodes(plain)
+    if config.scope == "weights":
+        return _weights_only(config, plain, bench)
     if not weighted:
-        return StepResult(
-            plain, refusals=("no operator of the model has a constant weight that eight bits could hold",)
-        )
-    watched = tensors_of(plain, island_nodes(plain, weighted))
-    ranges, clipped = _ranges(config, plain, watched, chosen, bench)
-    notes: list[str] = []
-    if len(chosen) < config.calibration_rows:
-        notes.append(f"calibrated on {len(chosen)} rows where {config.calibration_rows} were asked for")
-    if clipped:
-        notes.append(f"{clipped} of {len(watched)} ranges fit fresh rows only: for older ones they would be too coarse")
+        return StepResult(plain, refusals=(NOTHING,))
+    told = _Told(calibration_figures(config, chosen, bench), [])
+    told.figures["weightedNodes"] = float(len(weighted))
+    form = form_of(config, bench.hardware)
+    ranges = _ranges(config, plain, weighted, chosen, form, bench, told)
     shallow = shallow_nodes(plain)
     if shallow:
-        notes.append(
+        told.notes.append(
             f"left in floating point, because so few input channels are no faster in eight bits: {', '.join(shallow)}"
         )
-    figures: dict[str, float | None] = {
-        "calibrationRows": float(len(chosen)),
-        "calibrationReplayRows": float(bench.rows.replay[chosen].sum()),
-        "weightedNodes": float(len(weighted)),
-    }
-    kept = weighted
-    if config.exclude_sensitive:
-        losses = rank(
-            plain,
-            weighted,
-            ranges,
-            config.per_channel,
-            rows[: config.sensitivity_rows],
-            bench,
-            lambda fraction, message: bench.tell("sensitivity", fraction, message),
-        )
-        left = {name for name, _ in losses[: config.exclude_sensitive]}
-        kept = [name for name in weighted if name not in left]
-        notes += [
-            f"left in floating point: {name} (relative error {loss:.2e})" for name, loss in losses if name in left
-        ]
-        if not kept:
-            return StepResult(plain, figures, tuple(notes), ("every node was left in floating point",))
+    pinned = pinned_nodes(plain, config.pins, weighted)
+    left = pinned | _sensitive(
+        config, plain, [name for name in weighted if name not in pinned], ranges, form, bench, told
+    )
+    kept = [name for name in weighted if name not in left]
+    told.figures["quantizedNodes"] = float(len(kept))
+    if not kept:
+        return StepResult(plain, told.figures, tuple(told.notes), ("every node was left in floating point",))
     bench.tell("quantize", 0.0, f"{len(kept)} nodes")
-    placed = place(plain, island_nodes(plain, kept), ranges, config.per_channel)
-    figures["quantizedNodes"] = float(len(kept))
-    if _weights(plain) < SMALL:
-        notes.append(f"the model has {_weights(plain)} weights: so small a model seldom gets faster by quantization")
+    if config.scope == "activations":
+        made = with_rounded_activations(plain, kept, ranges, form)
+    else:
+        four = frozenset(kept if config.weight_bits == 4 else ())
+        made = place(plain, island_nodes(plain, kept), ranges, replace(form, four_bits=four))
+        made = cast_while_loading(made) if four else made
+        made = _with_rest(config, made, set(weighted), told)
+        made = _with_halves(made, pinned) if config.pinned_as == "half" else made
+    refusals = judge_tiny(plain, made, config.allow_tiny, bench, told.figures, told.notes)
     bench.tell("quantize", 1.0, "")
-    return StepResult(placed, figures, tuple(notes))
+    return StepResult(made, told.figures, tuple(told.notes), refusals)
 
 
 def _ranges(
-    config: QuantizeStatic, model: onnx.ModelProto, watched: list[str], chosen: Indices, bench: Workbench
-) -> tuple[Ranges, int]:
-    """Ranges by fresh rows, widened by older ones as far as the configuration allows, and how many were held there."""
-    replay = bench.rows.replay[chosen]
-    parts = [part for part in (chosen[~replay], chosen[replay]) if len(part)]
-    found: list[Ranges] = []
-    for number, part in enumerate(parts):
+    config: QuantizeStatic,
+    model: onnx.ModelProto,
+    weighted: list[str],
+    chosen: Indices,
+    form: QuantizedForm,
+    bench: Workbench,
+    told: _Told,
+) -> Ranges:
+    watched = float_tensors(model, island_nodes(model, weighted))
+    method = Method.of(config, form.symmetric_activations)
+    seen = calibrate(model, watched, chosen, config.batch_size, method.counts, bench)
+    ranges, held = seen.ranges(method, config.replay_widening)
+    told.notes += calibration_notes(config, chosen, held, len(watched))
+    return ranges
 
-        def tell(fraction: float, message: str, number: int = number) -> None:
-            bench.tell("calibrate", (number + fraction) / len(parts), message)
 
-        found.append(calibrate(config, model, watched, bench.rows.input[part], bench, tell))
-    if len(found) == 1:
-        return found[0], 0
-    return widen(found[0], found[1], config.replay_widening)
+def _sensitive(
+    config: QuantizeStatic,
+    model: onnx.ModelProto,
+    weighted: list[str],
+    ranges: Ranges,
+    form: QuantizedForm,
+    bench: Workbench,
+    told: _Told,
+) -> set[str]:
+    """The nodes that lose most, as many as the configuration leaves in floating point."""
+    if not config.exclude_sensitive or not weighted:
+        return set()
+    simulation = Simulation(model, weighted, ranges, form, bench.contract, bench.threads)
+    ranked, cut = sensitivities(
+        simulation,
+        weighted,
+        (config.weight_bits,),
+        selection_rows(bench, config.sensitivity_rows),
+        bench,
+        lambda fraction, message: bench.tell("sensitivity", fraction, message),
+    )
+    worst = ranked[: config.exclude_sensitive]
+    told.notes += [f"left in floating point: {item.told()}" for item in worst]
+    if cut:
+        told.notes.append("the time limit cut the measuring of sensitivity: some nodes were measured in groups only")
+    return {item.node for item in worst}
 
 
-def _weights(model: onnx.ModelProto) -> int:
-    total = 0
-    for tensor in model.graph.initializer:
-        size = 1
-        for length in tensor.dims:
-            size *= length
-        total += size
-    return total
+def _weights_only(config: QuantizeStatic, plain: onnx.ModelProto, bench: Workbench) -> StepResult:
+    """Weights as integers that are turned into floats while the model is loaded."""
+    bench.tell("quantize", 0.0, "")
+    graph = Graph(copy_of(plain))
+    pinned = pinned_nodes(plain, config.pins, weighted_nodes(plain))
+    weights = storable(graph, [node.name for node in plain.graph.node if node.name not in pinned])
+    if not weights:
+        return StepResult(plain, refusals=(NOTHING,))
+    method = config.weight_method or ("mean-squared-error" if config.weight_bits == 4 else "min-max")
+    stored = store(graph, weights, config.weight_bits, method)
+    made = _with_halves(graph.model, pinned) if config.pinned_as == "half" else graph.model
+    bench.tell("quantize", 1.0, "")
+    note = "weights are turned into floats while loading: smaller, as fast as before, as large in memory"
+    return StepResult(made, {"quantizedWeights": float(len(stored))}, (note,))
+
+
+def _with_rest(config: QuantizeStatic, model: onnx.ModelProto, weighted: set[str], told: _Told) -> onnx.ModelProto:
+    """Integers for weights that were never meant for eight-bit products, turned into floats while loading."""
+    graph = Graph(model)
+    rest = storable(graph, [node.name for node in model.graph.node if node.name not in weighted])
+    if config.rest == "float" or not rest:
+        return model
+    told.figures["storedWeights"] = float(len(store(graph, rest, 8, config.weight_method or "min-max")))
+    return graph.model
+
+
+def _with_halves(model: onnx.ModelProto, pinned: set[str]) -> onnx.ModelProto:
+    graph = Graph(copy_of(model))
+    store(graph, storable(graph, pinned), 16, "min-max")
+    return graph.model
