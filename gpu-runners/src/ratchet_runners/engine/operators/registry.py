@@ -27,6 +27,10 @@ class Attributes(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self._values)
 
+    def wants(self, position: int) -> bool:
+        """Whether the output at a position has a name."""
+        return position < len(self.outputs) and bool(self.outputs[position])
+
 
 Inputs = Sequence["torch.Tensor | None"]
 #: One tensor, or as many as the node has outputs.
@@ -62,7 +66,20 @@ def given(inputs: Inputs, position: int) -> torch.Tensor:
 
 
 def optional(inputs: Inputs, position: int) -> torch.Tensor | None:
+    """The input at a position, None where it is left out."""
     return inputs[position] if position < len(inputs) else None
+
+
+def together(*tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+    """The tensors on one device: shapes and integer constants live on the CPU until they meet data."""
+    home = next((tensor.device for tensor in tensors if tensor.device.type != "cpu"), None)
+    return tensors if home is None else tuple(tensor.to(home) for tensor in tensors)
+
+
+def both(inputs: Inputs) -> tuple[torch.Tensor, torch.Tensor]:
+    """The two inputs of a binary operator, on one device."""
+    one, other = together(given(inputs, 0), given(inputs, 1))
+    return one, other
 
 
 def integers(inputs: Inputs, position: int, attributes: Attributes, name: str) -> list[int] | None:
@@ -72,3 +89,10 @@ def integers(inputs: Inputs, position: int, attributes: Attributes, name: str) -
         return [int(number) for number in value.reshape(-1).tolist()]
     listed = attributes.get(name)
     return None if listed is None else [int(number) for number in listed]
+
+
+def only_output(attributes: Attributes, count: int = 1) -> None:
+    """Refuses nodes that want more outputs than the handler makes."""
+    for position in range(count, len(attributes.outputs)):
+        if attributes.wants(position):
+            raise UnsupportedForm(f"output {position} is wanted")
