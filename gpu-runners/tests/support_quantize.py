@@ -87,8 +87,7 @@ def bench_of(model: onnx.ModelProto, rows: np.ndarray, seed: int = 3, **more: An
         tell=lambda step, fraction, message: None,
         deadline=time.monotonic() + 300,
         wall_seconds=300,
-        models={"source": model, "reference": model},
-        **more,
+        **{"models": {"source": model, "reference": model}, **more},
     )
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from ratchet_runners.distil.config import Distil
 from ratchet_runners.fine_tune.config import FineTune
+from ratchet_runners.quantize.aware.config import QuantizeAware
+from ratchet_runners.quantize.bias.config import CorrectBias
 from ratchet_runners.quantize.equalise.config import Equalise
+from ratchet_runners.quantize.rounding.config import RoundAdaptively
 from ratchet_runners.quantize.smooth.config import Smooth
 from ratchet_runners.quantize.static.config import QuantizeStatic
 from ratchet_runners.quantize.weights.config import QuantizeWeights
@@ -12,8 +15,11 @@ from ratchet_runners.technique import Technique
 
 TECHNIQUES: tuple[type[Technique], ...] = (
     QuantizeStatic,
+    QuantizeAware,
     QuantizeWeights,
     Equalise,
+    RoundAdaptively,
+    CorrectBias,
     Smooth,
     Distil,
     FineTune,

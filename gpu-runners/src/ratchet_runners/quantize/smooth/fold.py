@@ -93,7 +93,7 @@ def _is_vector(graph: Graph, name: str, width: int) -> bool:
 def _divider(
     graph: Graph, node: onnx.NodeProto, position: int, width: int, inverse: bool = False, axis: int = -1
 ) -> Change:
-    """Divides (or, for a divisor, multiplies) a constant of one node; where another node uses it, it keeps its value there."""
+    """Divides (or, for a divisor, multiplies) a constant of one node; other nodes that use it keep its value."""
 
     def change(divisors: Array) -> None:
         name = node.input[position]

@@ -1,0 +1,1 @@
+"""Learns which weights are rounded up and which down."""
