@@ -7,27 +7,15 @@ from collections.abc import Callable
 import numpy as np
 import numpy.typing as npt
 import onnx
-import onnxruntime as ort
 
-from ratchet_runners.data.rows import Doubles, Floats
+from ratchet_runners.data.rows import Doubles, Floats, Inputs
 from ratchet_runners.documents.job import ModelContract, Regression
 from ratchet_runners.faults import ModelUnusable
+from ratchet_runners.model.session import session_of
+
+__all__ = ["accuracy", "agreement", "predictions", "score", "serialise", "session_of"]
 
 BATCH = 64
-
-
-def session_of(content: bytes, threads: int) -> ort.InferenceSession:
-    """A session that keeps to its threads and does not spin. @throws ModelUnusable"""
-    options = ort.SessionOptions()
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.execution_mode = ort.ExecutionMode.ORT_SEQUENTIAL
-    options.log_severity_level = 4
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    try:
-        return ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-    except Exception as error:  # ONNX Runtime has a dozen exception classes without a common base
-        raise ModelUnusable("ONNX Runtime does not load the model", [str(error).strip()]) from error
 
 
 def serialise(model: onnx.ModelProto) -> bytes:
@@ -37,7 +25,7 @@ def serialise(model: onnx.ModelProto) -> bytes:
 
 def score(
     model: onnx.ModelProto | bytes,
-    rows: Floats,
+    rows: Inputs,
     contract: ModelContract,
     threads: int,
     tell: Callable[[float], None] | None = None,
