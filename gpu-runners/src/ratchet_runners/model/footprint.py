@@ -81,14 +81,16 @@ def subject_of(
     teacher: bool = False,
     builder: bool = False,
     gpu: bool = False,
+    training: bool = True,
 ) -> Subject:
     """What a plan must know of a job. Without rows there are none.
 
-    Imports torch, where it is installed, for the list of operators that training does not know.
+    Imports torch, where it is installed, for the list of operators that training does not know; with `training=False`
+    not, for plans in which nothing trains.
     """
     installed = installed_packages()
     untrainable: tuple[str, ...] = ()
-    if "torch" in installed:
+    if training and "torch" in installed:
         from ratchet_runners.engine.module import unsupported_operators
 
         untrainable = tuple(unsupported_operators(model))

@@ -18,8 +18,11 @@ def hardware_of(serving: Serving) -> HardwareProfile:
     return detect() if serving.hardware == "auto" else PROFILES[serving.hardware]
 
 
-def subject_of_bench(model: onnx.ModelProto, bench: Workbench) -> Subject:
-    """Counts are of the rows that steps may use: those that select or are held back do not calibrate or train."""
+def subject_of_bench(model: onnx.ModelProto, bench: Workbench, training: bool = True) -> Subject:
+    """Counts are of the rows that steps may use: those that select or are held back do not calibrate or train.
+
+    `training`: whether it must be known which operators cannot be trained; imports torch for it.
+    """
     return subject_of(
         model,
         bench.contract,
@@ -29,6 +32,7 @@ def subject_of_bench(model: onnx.ModelProto, bench: Workbench) -> Subject:
         teacher="teacher" in bench.models,
         builder=bench.builder is not None,
         gpu=gpu_visible(),
+        training=training,
     )
 
 

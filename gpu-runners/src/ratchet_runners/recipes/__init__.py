@@ -37,5 +37,5 @@ PLANS: dict[str, dict[str, float]] = {
         "verify": 0.02,
         "write": 0.01,
     },
-    "compress": {"read": 0.02, "normalise": 0.03, "search": 0.9, "write": 0.05},
+    "compress": {"read": 0.02, "normalise": 0.03, "search": 0.85, "evaluate": 0.08, "write": 0.02},
 }

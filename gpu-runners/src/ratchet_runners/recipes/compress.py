@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from pydantic import AfterValidator, Field, model_validator
 
 from ratchet_runners.documents.base import Document, Name
+from ratchet_runners.evaluate.options import EvaluationOptions
 from ratchet_runners.plan.catalogue import ALTERNATIVES, Cause
 from ratchet_runners.recipes.techniques import TECHNIQUES
 
@@ -55,11 +56,15 @@ class Compress(Document):
     batch_scale: float = Field(
         default=1.0, gt=0, le=1, description="Multiplies the batches of all steps: less after memory ran out"
     )
+    evaluation: EvaluationOptions = Field(
+        default_factory=lambda: EvaluationOptions(latency_seconds=3.0),
+        description="What the final evaluation on held-back rows looks at",
+    )
     least_gain: float = Field(
-        default=0.05,
+        default=0.1,
         ge=0,
         lt=1,
-        description="Share by which latencies or sizes must differ to count as different: timings are noisy",
+        description="Share by which latencies must differ to count as different: timings are noisy",
     )
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ import onnx
 from ratchet_runners.documents.report import PlannedAlternative
 from ratchet_runners.faults import DataUnusable, InvalidJob, MissingExtra
 from ratchet_runners.model.normalise import normalise
-from ratchet_runners.plan.catalogue import ALTERNATIVES, proposed, steps_of, with_batches
+from ratchet_runners.plan.catalogue import ALTERNATIVES, ORDER, proposed, steps_of, with_batches
 from ratchet_runners.plan.costs import Costs, machine_factor
 from ratchet_runners.plan.forecast import Forecast, forecast
 from ratchet_runners.plan.subject import subject_of_bench
@@ -32,25 +32,41 @@ def compress(config: Compress, reference: onnx.ModelProto, bench: Workbench) -> 
     bench.tell("normalise", 0.0, "")
     plain = normalise(reference, bench.rows.input[:32], bench.contract, bench.threads)
     bench = replace(bench, models={**bench.models, "source": plain})
-    subject = subject_of_bench(plain, bench)
+    training = _trains(config)
+    subject = subject_of_bench(plain, bench, training)
     costs = Costs(machine_factor())
     ways, impossible = _ways(config, subject, costs)
-    plan = planned(subject, costs)
+    plan = planned(subject, costs, training)
     if any(step.needs().torch for way in ways for step in way.steps):
         prepare_torch(bench)
     search = Search(bench, plain, lambda name, model: measure(name, model, reference, bench), config.least_gain)
 
-    def made(best: Tried | None) -> Made:
+    def made(best: Tried | None, whole: bool) -> Made:
         reasons = tuple(f"{name}: {reason}" for name, reason in impossible)
-        return _made(best, search, reference, replace(bench, tell=_silent), reasons, plan)
+        found = _made(best, search, reference, replace(bench, tell=_silent), reasons, plan)
+        if found.candidate is None or not whole:
+            return found
+        return replace(found, evaluation=evaluated(found.candidate, reference, bench, config.evaluation))
 
-    search.run(ways, lambda best: bench.offer(made(best)))
-    return made(search.best)
+    search.run(ways, lambda best: bench.offer(made(best, whole=False)))
+    ending = made(search.best, whole=False)
+    bench.offer(ending)
+    return made(search.best, whole=True)
 
 
-def planned(subject: Subject, costs: Costs) -> tuple[PlannedAlternative, ...]:
-    """What the whole catalogue would take and bring."""
-    return tuple(_planned(forecast(name, steps_of(name), subject, costs)) for name in ALTERNATIVES)
+def planned(subject: Subject, costs: Costs, training: bool) -> tuple[PlannedAlternative, ...]:
+    """What the whole catalogue would take and bring; without `training` only what needs no torch, because nobody looked
+    whether the rest can be trained.
+    """
+    looked = [name for name in ALTERNATIVES if training or not any(step.needs().torch for step in steps_of(name))]
+    return tuple(_planned(forecast(name, steps_of(name), subject, costs)) for name in looked)
+
+
+def _trains(config: Compress) -> bool:
+    """Whether any step that may be tried needs torch: importing it takes seconds and hundreds of megabytes."""
+    names = config.propose or (() if config.alternatives else ORDER[config.cause])
+    steps = [step for each in config.alternatives for step in each.steps]
+    return any(step.needs().torch for step in (*steps, *(step for name in names for step in steps_of(name))))
 
 
 def _planned(expected: Forecast) -> PlannedAlternative:
@@ -138,7 +154,6 @@ def _made(
         best.report.steps,
         alternatives,
         plan,
-        evaluated(best.model, reference, bench),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -10,17 +11,21 @@ import onnx
 from ratchet_runners.data.digest import digest_of_bytes
 from ratchet_runners.data.rows import Doubles, Indices
 from ratchet_runners.documents.job import Regression
+from ratchet_runners.evaluate.latency import measure as time_calls
+from ratchet_runners.evaluate.options import EvaluationOptions
+from ratchet_runners.evaluate.run import evaluate
 from ratchet_runners.execution.stages import key_of, remembered
 from ratchet_runners.faults import ModelUnusable
 from ratchet_runners.model.load import contract_faults
-from ratchet_runners.model.scoring import agreement, predictions, score, serialise
+from ratchet_runners.model.scoring import agreement, predictions, score, serialise, session_of
 from ratchet_runners.recipes.pipeline import surroundings
-from ratchet_runners.recipes.timing import interleaved
 from ratchet_runners.recipes.verdict import Measured, measured_of
 from ratchet_runners.workbench import Workbench
 
 #: With fewer labelled rows agreement with the reference is the better judge.
 ENOUGH_LABELS = 30
+#: Rounds and seconds of a comparison of latencies at one batch size.
+LATENCY_ROUNDS, LATENCY_SECONDS = 40, 1.5
 #: One-sided 95 %.
 NORMAL_QUANTILE = 1.645
 
@@ -66,16 +71,15 @@ def _measure(candidate: onnx.ModelProto, reference: onnx.ModelProto, bench: Work
     else:
         lost = _differs(old, new, bench)
     doubt = NORMAL_QUANTILE * float(np.std(lost)) / max(1, len(lost)) ** 0.5
-    champion = bench.models.get("champion", reference)
-    times = interleaved({"candidate": candidate, "champion": champion, "reference": reference}, bench)
+    champion, original = _latency_ratios(candidate, reference, bench)
     return Measured(
         loss=float(lost.mean()),
         loss_bound=float(lost.mean()) + doubt,
         basis=basis,
         rows=len(lost),
         agreement=agreement(old, new, bench.contract),
-        latency_ratio=times["candidate"] / times["champion"],
-        reference_latency_ratio=times["candidate"] / times["reference"],
+        latency_ratio=champion,
+        reference_latency_ratio=original,
         size_ratio=len(serialise(candidate)) / len(serialise(reference)),
         size_bytes=len(serialise(candidate)),
     )
@@ -98,6 +102,31 @@ def _differs(old: Doubles, new: Doubles, bench: Workbench) -> Doubles:
     return (old != new).astype(np.float64)
 
 
-def evaluated(candidate: onnx.ModelProto, reference: onnx.ModelProto, bench: Workbench) -> dict[str, Any] | None:
-    """The whole evaluation on held-back rows, as JSON."""
-    return None
+def _latency_ratios(candidate: onnx.ModelProto, reference: onnx.ModelProto, bench: Workbench) -> tuple[float, float]:
+    """Least time of a call over the champion's and over the reference's; of all served batch sizes the worst.
+
+    Least times of interleaved rounds hardly move when other processes take half of the machine; medians do.
+    """
+    models = {"candidate": candidate, "reference": reference}
+    models |= {"champion": bench.models["champion"]} if "champion" in bench.models else {}
+    sessions = {name: session_of(serialise(model), bench.serving.threads) for name, model in models.items()}
+    output, ratios = bench.contract.output.name, list[tuple[float, float]]()
+    for size in bench.serving.batch_sizes:
+        rows = np.ascontiguousarray(bench.rows.input[np.resize(bench.split.select, size)])
+        feed = {bench.contract.input.name: rows}
+        calls = {name: partial(session.run, [output], feed) for name, session in sessions.items()}
+        least = {
+            name: float(seconds.min())
+            for name, seconds in time_calls(calls, LATENCY_ROUNDS, LATENCY_SECONDS).seconds.items()
+        }
+        against = least.get("champion", least["reference"])
+        ratios.append((least["candidate"] / against, least["candidate"] / least["reference"]))
+    return max(each[0] for each in ratios), max(each[1] for each in ratios)
+
+
+def evaluated(
+    candidate: onnx.ModelProto, reference: onnx.ModelProto, bench: Workbench, options: EvaluationOptions
+) -> dict[str, Any]:
+    """Everything that `evaluate` finds on held-back rows, as JSON."""
+    found = evaluate({"candidate": candidate}, reference, bench, options)["candidate"]
+    return found.model_dump(mode="json", by_alias=True)

@@ -80,7 +80,9 @@ class Search:
     def reports(self) -> tuple[ReportedAlternative, ...]:
         """What became of each, as things stand."""
         measured = [each for each in self.tried if each.measured is not None]
-        front = dict(zip(map(id, measured), on_front([_sure(each) for each in measured], self._least_gain), strict=True))
+        front = dict(
+            zip(map(id, measured), on_front([_sure(each) for each in measured], self._least_gain), strict=True)
+        )
         best = self.best
         return tuple(
             each.report.model_copy(

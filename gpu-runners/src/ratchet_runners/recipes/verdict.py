@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -12,6 +12,8 @@ from ratchet_runners.documents.job import Objectives
 #: Where nobody says how slow a candidate may be and latency is favoured, slower than the original has no point. The
 #: slack is what ratios of interleaved timings move by under load.
 SLOWER_THAN_THE_ORIGINAL = 1.05
+
+LEAST_SIZE_GAIN = 0.01
 
 
 @dataclass(frozen=True)
@@ -92,19 +94,21 @@ def _latency_objections(measured: Measured, objectives: Objectives) -> list[str]
 
 
 def best_of(candidates: Sequence[Measured], objectives: Objectives, least_gain: float) -> int | None:
-    """Position of the best of those that keep to the objectives: by what is favoured; what differs by less than
-    `least_gain` counts as equal, and then the next criterion decides, at last the order. None where none may.
+    """Position of the best of those that keep to the objectives: by what is favoured, then by the next criterion, at
+    last by the order. Latencies that differ by less than `least_gain`, sizes by less than a hundredth and losses by
+    less than a row count as equal. None where none may. Only where latency is favoured does a timing have a say, so that
+    otherwise equal inputs give the same candidate on any day.
     """
     able = [position for position, each in enumerate(candidates) if not objections(each, objectives)]
     orders = {
         "latency": (_latency, _size, _loss),
-        "size": (_size, _latency, _loss),
-        "quality": (_loss, _latency, _size),
+        "size": (_size, _loss),
+        "quality": (_loss, _size),
     }
     for criterion in orders[objectives.favour]:
         if len(able) > 1:
             least = min(criterion(candidates[position]) for position in able)
-            slack = 1.0 / candidates[able[0]].rows if criterion is _loss else least_gain * least
+            slack = _slack(criterion, candidates[able[0]], least, least_gain)
             able = [position for position in able if criterion(candidates[position]) <= least + slack]
     return able[0] if able else None
 
@@ -116,12 +120,18 @@ def on_front(candidates: Sequence[Measured], least_gain: float) -> list[bool]:
         pairs = [
             (_loss(one), _loss(other), 1.0 / other.rows),
             (_latency(one), _latency(other), least_gain * _latency(other)),
-            (_size(one), _size(other), least_gain * _size(other)),
+            (_size(one), _size(other), LEAST_SIZE_GAIN * _size(other)),
         ]
         pairs = [pair for pair in pairs if math.isfinite(pair[0]) or math.isfinite(pair[1])]
         return all(a <= b + slack for a, b, slack in pairs) and any(a < b - slack for a, b, slack in pairs)
 
     return [not any(dominates(other, each) for other in candidates) for each in candidates]
+
+
+def _slack(criterion: Callable[[Measured], float], measured: Measured, least: float, least_gain: float) -> float:
+    if criterion is _loss:
+        return 1.0 / max(1, measured.rows)
+    return least * (least_gain if criterion is _latency else LEAST_SIZE_GAIN) if math.isfinite(least) else 0.0
 
 
 def _latency(measured: Measured) -> float:
