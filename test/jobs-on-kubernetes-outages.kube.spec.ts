@@ -77,7 +77,7 @@ describeWithKubernetes('attempts while the API server is away', () => {
       60,
     );
     const of = async (attempt: string) => (await here.names('jobs')).filter((job) => job.includes(attempt));
-    await until('no orphan', async () => ((await of('lost-t1-job-a1')).length === 0 ? true : null), 60);
+    await until('no orphan', async () => ((await of('lost-t1-job-a1')).length === 0 ? true : null), 85);
     expect(await of('new-t1-job-a1')).toHaveLength(1);
     expect(performance.now() - back).toBeLessThan(90_000);
   }, 180_000);

@@ -28,7 +28,7 @@ export const badCandidate: Scenario = {
     const ended = await watch(
       stage,
       'an end of the bad candidate',
-      150,
+      240,
       () => id,
       (state) => {
         times.note(chainOf(state, id));

@@ -15,7 +15,7 @@ export const compressionDamage: Scenario = {
     remedyScenario(stage, {
       cause: 'compression-damage',
       corruption: faint,
-      seconds: 150,
+      seconds: 240,
       judge: (measured) => [
         ...(measured.remedy === 'quantize-static' ? [] : [`the remedy was ${measured.remedy}, not re-quantization`]),
         ...(measured.referenceBefore >= 0.95 ? [] : ['the reference did not stay right on faint images']),

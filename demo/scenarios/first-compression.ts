@@ -14,7 +14,7 @@ export const firstCompression: Scenario = {
     const result = await remedyScenario(stage, {
       cause: 'no-compressed-champion',
       corruption: clean,
-      seconds: 150,
+      seconds: 240,
       judge: (measured) => [
         ...(measured.sizeRatio <= 1 / 3
           ? []

@@ -75,16 +75,21 @@ describe('PostgreSQL behind a network', () => {
 
   it('that has one connection less than are wanted: who waits too long is told so', async () => {
     const waiting: (() => void)[] = [];
+    let isOver = false;
     const blocked = [1, 2].map(() =>
       db.run('test.hold', async () => {
         await db.query('SELECT 1');
         for (const tell of waiting.splice(0)) tell();
-        await new Promise((done) => setTimeout(done, 1_900));
+        // A transaction that does nothing would be ended; these are at work.
+        while (!isOver) {
+          await new Promise((done) => setTimeout(done, 200));
+          await db.query('SELECT 1');
+        }
       }),
     );
     // The pool has two connections and gives them out in order, so both are held once the second one is.
     for (const _ of blocked) await new Promise<void>((resolve) => waiting.push(resolve));
-    await expect(insert(1)).rejects.toThrow(/timeout exceeded when trying to connect/);
+    await expect(insert(1).finally(() => (isOver = true))).rejects.toThrow(/timeout exceeded when trying to connect/);
     await Promise.all(blocked);
     await insert(1);
   }, 20_000);
