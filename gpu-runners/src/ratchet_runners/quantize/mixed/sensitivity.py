@@ -6,6 +6,8 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
+import numpy as np
+
 from ratchet_runners.data.rows import Indices, Inputs
 from ratchet_runners.quantize.mixed.loss import divergence, relative_error
 from ratchet_runners.quantize.mixed.simulation import Simulation
@@ -15,8 +17,8 @@ from ratchet_runners.workbench import Workbench
 MANY = 40
 #: Groups that many nodes are put into.
 GROUPS = 20
-#: With fewer rows for choices than this those for training help out.
-FEWEST_ROWS = 16
+#: With fewer rows for choices than this those for training help out: one answer among thirty says little.
+FEWEST_ROWS = 128
 
 
 @dataclass(frozen=True)
@@ -43,9 +45,7 @@ def selection_rows(bench: Workbench, count: int) -> Inputs:
     """Up to `count` rows that choices are made on: the selecting ones, where these are too few training rows too."""
     chosen: Indices = bench.split.select
     if len(chosen) < FEWEST_ROWS:
-        import numpy as np
-
-        chosen = np.concatenate([chosen, bench.split.train])
+        chosen = np.concatenate([chosen, bench.split.train[: FEWEST_ROWS - len(chosen)]])
     return bench.rows.input[chosen[:count]]
 
 

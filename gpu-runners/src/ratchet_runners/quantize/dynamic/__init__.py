@@ -1,0 +1,1 @@
+"""Integer products whose activation scales are found while serving."""

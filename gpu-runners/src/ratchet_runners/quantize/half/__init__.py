@@ -1,0 +1,1 @@
+"""Sixteen-bit floating point."""
