@@ -1,0 +1,1 @@
+"""Quantization-aware training of the graph that will be deployed."""
