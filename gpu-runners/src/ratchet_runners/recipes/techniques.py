@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from ratchet_runners.distil.config import Distil
 from ratchet_runners.fine_tune.config import FineTune
+from ratchet_runners.prune.channels.config import PruneChannels
+from ratchet_runners.prune.weights.config import PruneWeights
 from ratchet_runners.quantize.aware.config import QuantizeAware
 from ratchet_runners.quantize.bias.config import CorrectBias
 from ratchet_runners.quantize.dynamic.config import QuantizeDynamic
@@ -29,6 +31,8 @@ TECHNIQUES: tuple[type[Technique], ...] = (
     RoundAdaptively,
     CorrectBias,
     Smooth,
+    PruneChannels,
+    PruneWeights,
     Distil,
     FineTune,
 )
