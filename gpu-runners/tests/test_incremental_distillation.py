@@ -7,8 +7,13 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pyarrow as pa
+import pytest
 
-from support import images, report, run, table, write_job, write_table
+from ratchet_runners.faults import DataUnusable
+from ratchet_runners.recipes.incremental_distillation import IncrementalDistillation
+from ratchet_runners.recipes.incremental_distillation_run import incremental_distillation
+from support import images, network, report, run, table, write_job, write_table
+from support_distil import accuracy_of, bench_of, drifted_rows, taught_network, with_constant
 
 QUICK = {"fineTune": {"epochs": 6}, "distil": {"epochs": 6}}
 
@@ -80,10 +85,51 @@ def test_operators_that_cannot_be_trained_are_named(tmp_path: Path) -> None:
 
     model = network()
     model.graph.node[-1].output[0] = "raw"
-    model.graph.node.append(helper.make_node("Cos", ["raw"], ["logits"]))
+    model.graph.node.append(helper.make_node("Normalizer", ["raw"], ["logits"], domain="ai.onnx.ml", norm="L2"))
+    model.opset_import.append(helper.make_opsetid("ai.onnx.ml", 3))
     tmp_path.mkdir(exist_ok=True)
     (tmp_path / "reference.onnx").write_bytes(model.SerializeToString())
     drifted(tmp_path)
     done = run(job(tmp_path), tmp_path / "out")
     assert done.returncode == 4
-    assert "Cos" in done.stderr
+    assert "Normalizer" in done.stderr
+
+
+PARAMETERS = IncrementalDistillation.model_validate({"fineTune": {"epochs": 4}, "distil": {"epochs": 4}})
+
+
+def test_a_named_teacher_teaches_without_any_label() -> None:
+    reference = network()
+    models = {"reference": reference, "teacher": taught_network()}
+    made = incremental_distillation(PARAMETERS, reference, bench_of(models))
+    assert [step.technique for step in made.steps] == ["distil", "quantize-static"]
+    assert made.reference is None
+    assert made.candidate is not None
+    assert accuracy_of(made.candidate, turned=True) >= 0.85
+    assert accuracy_of(made.candidate, turned=False) >= accuracy_of(reference, turned=False) - 0.03
+
+
+def test_a_named_teacher_that_knows_nothing_ends_it_where_labels_are_missing() -> None:
+    reference = network()
+    ignorant = with_constant(reference, "head", np.zeros((256, 4), np.float32))
+    made = incremental_distillation(PARAMETERS, reference, bench_of({"reference": reference, "teacher": ignorant}))
+    assert made.candidate is None
+    assert "out of its depth" in made.reasons[0]
+    assert (made.figures["teacherOlderKappa"] or 0.0) <= 0.0
+
+
+def test_with_labels_the_trained_reference_takes_a_bad_teachers_place() -> None:
+    reference = network()
+    ignorant = with_constant(reference, "head", np.zeros((256, 4), np.float32))
+    bench = bench_of({"reference": reference, "teacher": ignorant}, drifted_rows(700, 300, labelled=700))
+    made = incremental_distillation(PARAMETERS, reference, bench)
+    assert [step.technique for step in made.steps] == ["distil", "fine-tune", "distil", "quantize-static"]
+    assert made.candidate is not None
+    assert made.reference is not None
+    assert accuracy_of(made.candidate, turned=True) >= 0.85
+
+
+def test_neither_labels_nor_a_teacher_is_a_fault_of_the_data() -> None:
+    reference = network()
+    with pytest.raises(DataUnusable, match="labelled"):
+        incremental_distillation(PARAMETERS, reference, bench_of({"reference": reference}))

@@ -1,68 +1,76 @@
-"""Trains a student towards a teacher's soft targets."""
+"""Trains a student towards a teacher."""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 import onnx
 import torch
-from torch.nn import functional
 
 from ratchet_runners.data.rows import Indices
 from ratchet_runners.data.split import with_replay
 from ratchet_runners.distil.config import Distil
-from ratchet_runners.documents.job import Classification
-from ratchet_runners.engine.module import GraphModule
-from ratchet_runners.engine.train import Schedule, answers, train
+from ratchet_runners.distil.examine import examine
+from ratchet_runners.distil.lesson import Lesson
+from ratchet_runners.distil.students import student_of
+from ratchet_runners.distil.teacher import Teacher
+from ratchet_runners.distil.terms import Term, terms_of
+from ratchet_runners.engine.quantized import trainable_module
+from ratchet_runners.engine.train import Schedule, Trained, train
 from ratchet_runners.faults import DataUnusable
-from ratchet_runners.model.scoring import score as score_rows
 from ratchet_runners.registry import StepResult, technique
 from ratchet_runners.workbench import Workbench
 
 
 @technique("distil", Distil)
 def distil(config: Distil, model: onnx.ModelProto, bench: Workbench) -> StepResult:
-    """The student `model` learns what `bench.models["teacher"]` answers, on labelled and unlabelled rows alike.
+    """The student learns what `bench.teacher()` answers, on labelled and unlabelled rows alike; refused where the
+    teacher is out of its depth.
 
     @throws DataUnusable when there are too few rows; ModelUnusable
     """
-    rows = bench.rows
-    fresh = int((~rows.replay[bench.split.train]).sum())
-    total = round(fresh / (1 - config.replay_share)) if fresh else len(bench.split.train)
-    chosen = with_replay(rows, bench.split.train, min(total, len(bench.split.train)), config.replay_share)
+    torch.set_num_threads(bench.threads)
+    chosen = chosen_rows(config, bench)
+    teacher = bench.teacher()
+    figures: dict[str, float | None] = {}
+    if config.trial == "always" or (config.trial == "auto" and "teacher" in bench.models):
+        verdict = examine(config, teacher, bench.source(), bench)
+        figures |= verdict.figures
+        if verdict.reasons:
+            return StepResult(model, figures, refusals=verdict.reasons)
+    start = student_of(config, model, bench)
+    if start.refusals:
+        return StepResult(start.model, figures, start.notes, start.refusals)
+    terms = terms_of(config, start.model, teacher, bench)
+    contract = bench.contract
+    source = bench.source() if start.model is model else None
+    module = trainable_module(start.model, contract.input.name, contract.output.name, source)
+    lesson = Lesson(config, module, Teacher(teacher, _taps(terms), bench), terms, chosen, bench)
+    trained = train_lesson(config, lesson, bench)
+    notes = ("distillation was cut short by the time limit",) if trained.cut_short else ()
+    figures |= _figures(chosen, trained, terms, bench)
+    return StepResult(module.write_back(), figures, (*start.notes, *notes))
+
+
+def chosen_rows(config: Distil, bench: Workbench) -> Indices:
+    """Training rows with their share of older ones. @throws DataUnusable when they are too few"""
+    rows, positions = bench.rows, bench.split.train
+    fresh = int((~rows.replay[positions]).sum())
+    total = round(fresh / (1 - config.replay_share)) if fresh else len(positions)
+    chosen = with_replay(rows, positions, min(total, len(positions)), config.replay_share)
     if len(chosen) < config.minimum_rows:
         raise DataUnusable(f"Distillation needs at least {config.minimum_rows} rows, there are {len(chosen)}")
-    selection = bench.split.select if len(bench.split.select) else chosen
-    needed = np.concatenate([chosen, selection])
-    taught = torch.zeros(len(rows), int(np.prod(bench.contract.output.shape[1:])))
-    taught[needed] = torch.from_numpy(
-        score_rows(
-            bench.models["teacher"],
-            rows.input[needed],
-            bench.contract,
-            bench.threads,
-            lambda fraction: bench.tell("teach", fraction, "soft targets"),
-        ).reshape(len(needed), -1)
-    )
-    start = bench.models["teacher"] if config.student == "teacher" else model
-    module = GraphModule(start, bench.contract.input.name, bench.contract.output.name)
-    labels = torch.from_numpy(np.nan_to_num(rows.label))
-    labelled = torch.from_numpy(rows.labelled)
+    return chosen
 
-    def loss(batch: Indices) -> torch.Tensor:
-        outputs = module(torch.from_numpy(rows.input[batch])).reshape(len(batch), -1)
-        return _loss(outputs, taught[batch], labels[batch], labelled[batch], config, bench)
 
-    def score() -> float:
-        positions = selection
-        outputs = answers(module, rows.input[positions]).reshape(len(positions), -1)
-        unknown = torch.zeros(len(positions), dtype=torch.bool)
-        return -float(_loss(outputs, taught[positions], labels[positions], unknown, config, bench))
-
-    trained = train(
-        module,
-        chosen,
-        loss,
-        score,
+def train_lesson(config: Distil, lesson: Lesson, bench: Workbench) -> Trained:
+    """Runs the lesson by the configuration's schedule."""
+    return train(
+        lesson,
+        lesson.positions,
+        lesson.loss,
+        lesson.score,
         Schedule(
             epochs=config.epochs,
             batch_size=config.batch_size,
@@ -74,35 +82,21 @@ def distil(config: Distil, model: onnx.ModelProto, bench: Workbench) -> StepResu
         ),
         lambda fraction, message: bench.tell("distil", fraction, message),
     )
-    notes = ("distillation was cut short by the time limit",) if trained.cut_short else ()
+
+
+def _taps(terms: Sequence[Term]) -> list[str]:
+    return [match.teacher.name for term in terms for match in term.matches]
+
+
+def _figures(chosen: Indices, trained: Trained, terms: Sequence[Term], bench: Workbench) -> dict[str, float | None]:
+    rows = bench.rows
     figures: dict[str, float | None] = {
         "rows": float(len(chosen)),
-        "replayRows": float(rows.replay[chosen].sum()),
-        "labelledRows": float(rows.labelled[chosen].sum()),
+        "replayRows": float(np.count_nonzero(rows.replay[chosen])),
+        "labelledRows": float(np.count_nonzero(rows.labelled[chosen])),
         "epochs": float(trained.epochs),
         "bestEpoch": float(trained.best_epoch),
         "steps": float(trained.steps),
         "selectionLoss": -trained.best,
     }
-    return StepResult(module.write_back(), figures, notes)
-
-
-def _loss(
-    outputs: torch.Tensor,
-    taught: torch.Tensor,
-    labels: torch.Tensor,
-    labelled: torch.Tensor,
-    config: Distil,
-    bench: Workbench,
-) -> torch.Tensor:
-    """Soft targets for every row; where a row has a label, that counts by 1 - alpha."""
-    weight = torch.where(labelled, torch.tensor(config.alpha), torch.tensor(1.0))
-    if not isinstance(bench.contract.task, Classification):
-        hard = (outputs[:, 0] - labels.to(outputs.dtype)) ** 2
-        return (weight * ((outputs - taught) ** 2).mean(dim=1) + (1 - weight) * hard).mean()
-    heat = config.temperature
-    soft = functional.kl_div(
-        functional.log_softmax(outputs / heat, dim=1), functional.softmax(taught / heat, dim=1), reduction="none"
-    ).sum(dim=1)
-    hard = functional.cross_entropy(outputs, labels.to(torch.int64), reduction="none")
-    return (weight * heat * heat * soft + (1 - weight) * hard).mean()
+    return figures | {f"{term.name}Pairs": float(len(term.matches)) for term in terms}

@@ -11,7 +11,9 @@ from ratchet_runners.quantize.static.config import QuantizeStatic
 
 
 class IncrementalDistillation(Document):
-    """Train the reference on what is new, distil the student from it, quantize the student."""
+    """Distil a student from a teacher that knows what is new, and quantize it. The teacher is the one that the job
+    names, or else the reference after training on what is new. The student starts at the champion where that helps.
+    """
 
     version: Literal[1] = 1
     fine_tune: FineTune = Field(default_factory=FineTune)
