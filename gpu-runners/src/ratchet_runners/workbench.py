@@ -36,7 +36,8 @@ class Workbench:
     #: Seconds that the whole job has.
     wall_seconds: float
     #: Models that a step may need beside its own: `reference` and `champion` as they came, `source` (normalised, full
-    #: precision, before the recipe's first step), `teacher` and `student` where the job names them or a step made them.
+    #: precision, before the recipe's first step), `float` (the last model in floating point, where a step made one),
+    #: `teacher` and `student` where the job names them or a step made them.
     models: Mapping[str, onnx.ModelProto] = field(default_factory=dict[str, onnx.ModelProto])
     hardware: HardwareProfile = field(default_factory=detect)
     objectives: Objectives = field(default_factory=Objectives)

@@ -13,6 +13,7 @@ from ratchet_runners import __version__
 from ratchet_runners.data.digest import digest_of_bytes
 from ratchet_runners.documents.report import ReportedStep
 from ratchet_runners.execution.stages import Stage, key_of
+from ratchet_runners.model.precision import form_of
 from ratchet_runners.model.scoring import serialise
 from ratchet_runners.plan.forecast import technique_name
 from ratchet_runners.recipes.outcome import take_step
@@ -44,7 +45,8 @@ def take_steps(
     """Runs the steps in order on the normalised full-precision `source`; a refusal ends them.
 
     `expected` are seconds for each step, told in the report. A step that trains the source with labels teaches those
-    after it, unless the job names a teacher. `taken` hears of every step as soon as it is done.
+    after it, unless the job names a teacher. The last model in floating point is `float` to the steps after it: what
+    was quantized may be pruned or smoothed, and no longer the source. `taken` hears of every step that is done.
 
     @throws RunnerFault of the step that cannot work
     """
@@ -62,6 +64,9 @@ def take_steps(
             return Compressed(model, tuple(reported), result.refusals)
         if step.needs().labels and "teacher" not in bench.models:
             bench = replace(bench, models={**bench.models, "teacher": model})
+            around = surroundings(bench)
+        if form_of(model) == "float":
+            bench = replace(bench, models={**bench.models, "float": model})
             around = surroundings(bench)
     return Compressed(model, tuple(reported), ())
 

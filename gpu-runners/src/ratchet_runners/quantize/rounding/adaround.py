@@ -2,8 +2,8 @@
 
 After Nagel, Amjad, van Baalen, Louizos, Blankevoort, "Up or Down? Adaptive Rounding for Post-Training Quantization"
 (2020): each weight is floor(w / s) + h(v) with the rectified sigmoid h, and a regulariser whose exponent falls drives h
-to 0 or 1. The descent that follows is exact: the objective is quadratic, so the best integer of a column with all others
-fixed is known in closed form.
+to 0 or 1. The descent that follows is exact: the objective is quadratic, so the best integer of a column with all
+others fixed is known in closed form.
 """
 
 from __future__ import annotations

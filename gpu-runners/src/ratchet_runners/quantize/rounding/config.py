@@ -29,6 +29,9 @@ class RoundAdaptively(Technique):
         le=1,
         description="Holds weights near their own values, as a share of the inputs' mean power",
     )
+    correct_bias: bool = Field(
+        default=True, description="Give shifts of a channel's mean to its bias, and round for what varies alone"
+    )
     calibration_rows: int = Field(default=512, ge=1, le=65536, description="Rows that layers are reconstructed on")
     minimum_rows: int = Field(default=32, ge=1, description="Below so many usable rows the data are refused")
     replay_share: float = Field(default=0.25, ge=0, le=1, description="Share of older rows, where there are some")

@@ -8,6 +8,7 @@ import numpy as np
 import onnx
 
 from ratchet_runners.model.graph import Graph, copy_of
+from ratchet_runners.quantize.bias.places import add_to_bias
 from ratchet_runners.quantize.counterpart import Counterpart, before_quantization, counterparts
 from ratchet_runners.quantize.guard import keep_if_better
 from ratchet_runners.quantize.rounding.adaround import Grid, round_adaptively
@@ -37,7 +38,10 @@ def round_weights(config: RoundAdaptively, model: onnx.ModelProto, bench: Workbe
                 f"cut short by its time limit: {len(pairs) - number} of {len(pairs)} layers keep their rounding"
             )
             break
-        objective = objective_of(pair, exact, graph.model, rows, config.damping, bench)
+        # Nothing is added here, but a layer without a bias gets one of zeros.
+        biased = config.correct_bias and add_to_bias(graph, pair, np.zeros(pair.layer.outputs))
+        graph.sort()
+        objective = objective_of(pair, exact, graph.model, rows, config.damping, biased, bench)
         matrices = [pair.layer.matrix(part) for part in (pair.integers, pair.weight, pair.scale, pair.zero)]
         integers, weight, scale, zero = matrices
         grid = Grid(scale, zero, *pair.limits)
@@ -47,6 +51,8 @@ def round_weights(config: RoundAdaptively, model: onnx.ModelProto, bench: Workbe
         after += float(objective.loss(grid.value(made)).sum()) / power
         changed, total = changed + int((made != integers).sum()), total + made.size
         _write(graph, pair, made)
+        if biased:
+            add_to_bias(graph, pair, objective.shift(grid.value(made)).reshape(-1) * pair.layer.scale())
         bench.tell("round-adaptively", (number + 1) / len(pairs), f"{number + 1} of {len(pairs)} layers")
     figures: dict[str, float | None] = {
         "layers": float(len(pairs)),
