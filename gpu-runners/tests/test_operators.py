@@ -1,14 +1,14 @@
-"""Every operator of the graph engine against ONNX Runtime over operator sets, and gradients against finite differences."""
+"""Every operator of the graph engine against ONNX Runtime, and its gradients against finite differences."""
 
 from __future__ import annotations
 
 import numpy as np
-import operator_cases_layers
-import operator_cases_pointwise
-import operator_cases_structure
 import pytest
 import torch
 
+import operator_cases_layers
+import operator_cases_pointwise
+import operator_cases_structure
 from ratchet_runners.engine.operators import OPERATORS
 from support_operators import NEWEST, OLDEST, Case, answered, definitions, expected, slope_positions, tensors
 

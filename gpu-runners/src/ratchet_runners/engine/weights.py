@@ -8,9 +8,10 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 import torch
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, numpy_helper
 
 from ratchet_runners.faults import ModelUnusable
+from ratchet_runners.model.graph import constant_of
 
 Array = npt.NDArray[Any]
 
@@ -45,14 +46,9 @@ def constants_of(model: onnx.ModelProto) -> dict[str, Array]:
     """Initializers and the values of Constant nodes, by name."""
     found: dict[str, Array] = {tensor.name: numpy_helper.to_array(tensor) for tensor in model.graph.initializer}
     for node in model.graph.node:
-        if node.op_type == "Constant" and node.attribute:
-            value: Any = helper.get_attribute_value(node.attribute[0])
-            if isinstance(value, onnx.TensorProto):
-                found[node.output[0]] = numpy_helper.to_array(value)
-            elif node.attribute[0].name in ("value_float", "value_floats"):
-                found[node.output[0]] = np.asarray(value, dtype=np.float32)
-            else:
-                found[node.output[0]] = np.asarray(value)
+        value = constant_of(node) if node.op_type == "Constant" else None
+        if value is not None:
+            found[node.output[0]] = value
     return found
 
 

@@ -42,6 +42,19 @@ def copy_of(model: onnx.ModelProto) -> onnx.ModelProto:
     return made
 
 
+def constant_of(node: onnx.NodeProto) -> Array | None:
+    """The value of a Constant node in any of the forms of the standard; None for texts and sparse tensors."""
+    for attribute in node.attribute:
+        value: Any = helper.get_attribute_value(attribute)
+        if attribute.name == "value":
+            return numpy_helper.to_array(value)
+        if attribute.name in ("value_float", "value_floats"):
+            return np.asarray(value, dtype=np.float32)
+        if attribute.name in ("value_int", "value_ints"):
+            return np.asarray(value, dtype=np.int64)
+    return None
+
+
 class Graph:
     """An index over a model that it owns: `Graph(copy_of(model))` where the caller wants to keep the original.
 
