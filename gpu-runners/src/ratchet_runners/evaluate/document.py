@@ -121,7 +121,7 @@ class LatencyFigures(Document):
     ratio: Estimate
     #: Least of all rounds over least of all rounds: what the machine can do when nothing disturbs it.
     least_ratio: float
-    #: By the whole interval of `ratio`, with `least_ratio` on the same side.
+    #: By the whole interval of `ratio`, at least 2 % from 1, with `least_ratio` on the same side.
     verdict: Literal["faster", "slower", "undecided"]
 
 

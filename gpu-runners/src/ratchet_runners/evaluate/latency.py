@@ -22,6 +22,8 @@ Clock = Callable[[], float]
 SHORTEST = 3e-4
 MOST_REPEATS = 64
 FEWEST_ROUNDS = 10
+#: A smaller difference is none: interleaved ratios of one and the same model move that much.
+NOTICEABLE = 0.02
 
 
 @dataclass(frozen=True)
@@ -67,16 +69,16 @@ def compare(
 
     The ratio is the median over rounds of the ratio within a round. Its interval comes from a circular block bootstrap
     (Politis & Romano 1992), because what disturbs a round often lasts for some. `faster` and `slower` need the whole
-    interval, and the ratio of the least times, on one side of 1.
+    interval, and the ratio of the least times, noticeably on one side of 1.
     """
     ratios = rounds.ratios(candidate, reference)
     low, high = _bounds(ratios, confidence, seed)
     one, two = rounds.seconds[candidate], rounds.seconds[reference]
     least = float(one.min() / two.min())
     verdict: Literal["faster", "slower", "undecided"] = "undecided"
-    if high < 1 and least < 1:
+    if high < 1 - NOTICEABLE and least < 1:
         verdict = "faster"
-    elif low > 1 and least > 1:
+    elif low > 1 + NOTICEABLE and least > 1:
         verdict = "slower"
     return LatencyFigures(
         batch=batch,
