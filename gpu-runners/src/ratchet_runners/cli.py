@@ -9,9 +9,14 @@ import time
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from ratchet_runners import __version__
+from ratchet_runners.export.document import TARGETS
 from ratchet_runners.faults import LimitExceeded, MissingExtra, RunnerFault
+from ratchet_runners.plan.causes import CAUSES
+
+HARDWARE = ("x86-avx512-vnni", "x86-avx512", "x86-avx2-vnni", "x86-avx2", "arm64", "tensorrt")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,14 +51,53 @@ def _parser() -> argparse.ArgumentParser:
     doctor = commands.add_parser("doctor", help="say what is installed and which recipes can run here")
     doctor.add_argument("--json", action="store_true")
     doctor.set_defaults(command=_doctor)
+    _add_plan(commands)
     inspect = commands.add_parser("inspect", help="say what can be done with a model, and why not")
     inspect.add_argument("model", type=Path, metavar="MODEL.onnx")
     inspect.set_defaults(command=_inspect)
+    export = commands.add_parser("export", help="write a model for another runtime, load it again and compare")
+    export.add_argument("model", type=Path, metavar="MODEL.onnx")
+    export.add_argument("--to", required=True, choices=TARGETS)
+    export.add_argument("--output", type=Path, required=True, metavar="DIR", help="made where it does not exist")
+    export.add_argument("--rows", type=Path, metavar="ROWS.npy", help="real rows to compare answers on")
+    export.add_argument("--threads", type=int, default=1)
+    export.set_defaults(command=_export)
     schema = commands.add_parser("schema", help="print a JSON schema, or write all of them")
     schema.add_argument("name", nargs="?", help="e.g. job.v1 or report.v1; without it the names are listed")
     schema.add_argument("--write", type=Path, metavar="DIR")
     schema.set_defaults(command=_schema)
     return parser
+
+
+def _add_plan(commands: Any) -> None:
+    plan = commands.add_parser(
+        "plan",
+        help="say which alternatives there are for a job or a model, what each takes and should bring, and why not",
+        epilog="examples: plan job.json · plan model.onnx --rows 4000 --labelled 500 --cause size --json",
+    )
+    plan.add_argument("subject", type=Path, metavar="JOB.json|MODEL.onnx")
+    plan.add_argument("--rows", type=int, default=1000, help="rows for training and calibration (a model alone)")
+    plan.add_argument("--labelled", type=int, default=0, help="how many of them have labels")
+    plan.add_argument("--replay", type=int, default=0, help="how many of them are older ones")
+    plan.add_argument("--teacher", action="store_true", help="there is a teacher beside the model")
+    plan.add_argument("--hardware", default="auto", choices=("auto", *HARDWARE), help="where it will serve")
+    plan.add_argument("--cause", default="latency", choices=CAUSES)
+    plan.add_argument("--report", type=Path, action="append", default=[], help="a past report, to learn costs from")
+    plan.add_argument("--json", action="store_true")
+    plan.set_defaults(command=_plan)
+
+
+def _plan(options: argparse.Namespace) -> int:
+    from ratchet_runners.plan.document import table_of
+    from ratchet_runners.plan.make import Asked, plan_of_job, plan_of_model
+
+    if options.subject.suffix == ".json":
+        plan = plan_of_job(options.subject, options.report)
+    else:
+        asked = Asked(options.rows, options.labelled, options.replay, options.cause, options.hardware, options.teacher)
+        plan = plan_of_model(options.subject, asked, options.report)
+    print(plan.model_dump_json(by_alias=True, indent=2) if options.json else table_of(plan))
+    return 0
 
 
 def _run(options: argparse.Namespace) -> int:
@@ -131,6 +175,17 @@ def _inspect(options: argparse.Namespace) -> int:
     from ratchet_runners.inspection import inspect_model
 
     print(json.dumps(inspect_model(options.model), indent=2))
+    return 0
+
+
+def _export(options: argparse.Namespace) -> int:
+    from ratchet_runners.export.adapter import ExportFailed
+    from ratchet_runners.export.run import export_file
+
+    made = export_file(options.model, options.to, options.output, options.rows, options.threads)
+    print(made.model_dump_json(by_alias=True, indent=2))
+    if made.verification and made.verification.faults:
+        raise ExportFailed("The exported model is not what went in", made.verification.faults)
     return 0
 
 

@@ -49,4 +49,4 @@ export function seedOf(job: string): number {
  * Rows older than the change that a recipe wants beside the fresh ones. Training forgets what it no longer sees, so it
  * takes as many as it can use; calibration only keeps its ranges from closing around the new traffic alone.
  */
-export const REPLAY_ROWS = { 'quantize-static': 128, 'incremental-distillation': 1000 } as const;
+export const REPLAY_ROWS = { 'quantize-static': 128, 'incremental-distillation': 1000, compress: 1000 } as const;

@@ -122,7 +122,7 @@ describe('the choice of a remedy', () => {
   it('says which remedy it passed over, and why', () => {
     const { reason } = chooseRemedy(CAUSE, input({ outcomes: many(4, 'quantize-static', 'refused') }));
     expect(reason).toContain(
-      'Remedy: quantize-static/keep-sensitive, rung 2 of 3, because a success is expected to cost least',
+      'Remedy: quantize-static/keep-sensitive, rung 2 of 5, because a success is expected to cost least',
     );
     expect(reason).toContain('quantize-static: tried 4 times for compression-damage on digits, 0 promoted');
   });

@@ -7,12 +7,21 @@ import { CAUSES, type Cause, type Trigger } from './trigger.js';
 export type LadderCause = Exclude<Cause, 'manual'>;
 export const LADDER_CAUSES: readonly LadderCause[] = CAUSES.filter((cause) => cause !== 'manual');
 
-/** Cheapest first. Nothing on the ladder of `latency` trains. */
+/** Cheapest first. Nothing on the ladder of `latency` learns anew what is right. */
 export const LADDERS: Readonly<Record<LadderCause, readonly RemedyName[]>> = {
-  'no-compressed-champion': ['quantize-static', 'quantize-static/percentile', 'quantize-static/keep-sensitive'],
-  'compression-damage': ['quantize-static', 'quantize-static/keep-sensitive', 'incremental-distillation'],
+  'no-compressed-champion': [
+    ...(['quantize-static', 'quantize-static/percentile', 'quantize-static/keep-sensitive'] as const),
+    ...(['compress/dynamic', 'compress/static-mixed', 'compress/quantize-aware'] as const),
+  ],
+  'compression-damage': [
+    ...(['quantize-static', 'quantize-static/keep-sensitive'] as const),
+    ...(['compress/static-mixed', 'compress/quantize-aware', 'incremental-distillation'] as const),
+  ],
   'world-changed': ['incremental-distillation', 'incremental-distillation/long'],
-  latency: ['quantize-static'],
+  latency: [
+    ...(['quantize-static', 'compress/dynamic', 'compress/static-mixed'] as const),
+    ...(['compress/prune-quantize', 'compress/prune-quantize-distil'] as const),
+  ],
 };
 
 /** The remedies of a cause in order, and whose order it is. */

@@ -1,4 +1,4 @@
-export const RECIPES = ['quantize-static', 'incremental-distillation'] as const;
+export const RECIPES = ['quantize-static', 'incremental-distillation', 'compress'] as const;
 export type RecipeName = (typeof RECIPES)[number];
 
 export const REMEDY_NAMES = [
@@ -7,6 +7,12 @@ export const REMEDY_NAMES = [
   'quantize-static/keep-sensitive',
   'incremental-distillation',
   'incremental-distillation/long',
+  'compress',
+  'compress/dynamic',
+  'compress/static-mixed',
+  'compress/quantize-aware',
+  'compress/prune-quantize',
+  'compress/prune-quantize-distil',
 ] as const;
 /** A recipe with its parameters. A model document's ladders name these; a recipe's own name means its defaults. */
 export type RemedyName = (typeof REMEDY_NAMES)[number];
@@ -28,7 +34,10 @@ export interface Remedy {
 export interface RemedyKind {
   readonly recipe: RecipeName;
   readonly parameters: Readonly<Record<string, unknown>>;
-  /** Whether weights are trained; the ladder of `latency` may hold none that does. */
+  /**
+   * Whether it learns anew what is right: from labels, or a new reference. The ladder of `latency` may hold none that does.
+   * Fitting fewer bits or channels to the answers of the unchanged reference is no such training.
+   */
   readonly trains: boolean;
   /** GPUs that its job asks for. */
   readonly gpus: number;
@@ -61,6 +70,35 @@ export const REMEDIES: Readonly<Record<RemedyName, RemedyKind>> = {
     ...{ recipe: 'incremental-distillation', trains: true, gpus: 0, relativeCost: 12 },
     parameters: { fineTune: { epochs: 12, patience: 4 }, distil: { epochs: 10, patience: 4 } },
     does: 'the same with twice the epochs',
+  },
+  compress: {
+    ...{ recipe: 'compress', parameters: {}, trains: false, gpus: 0, relativeCost: 10 },
+    does: 'searches what the runner proposes for this model and machine',
+  },
+  'compress/dynamic': {
+    ...{ recipe: 'compress', trains: false, gpus: 0, relativeCost: 1.5 },
+    parameters: { propose: ['dynamic'] },
+    does: 'matrix products in eight bits whose scales are found while serving',
+  },
+  'compress/static-mixed': {
+    ...{ recipe: 'compress', trains: false, gpus: 0, relativeCost: 4 },
+    parameters: { propose: ['static-mixed'] },
+    does: 'a width for every layer, by what each one loses',
+  },
+  'compress/quantize-aware': {
+    ...{ recipe: 'compress', trains: false, gpus: 0, relativeCost: 5 },
+    parameters: { propose: ['quantize-aware'] },
+    does: "trains the eight-bit graph itself to give the reference's answers",
+  },
+  'compress/prune-quantize': {
+    ...{ recipe: 'compress', trains: false, gpus: 0, relativeCost: 6 },
+    parameters: { propose: ['prune-quantize'] },
+    does: 'removes channels, then quantizes what is left',
+  },
+  'compress/prune-quantize-distil': {
+    ...{ recipe: 'compress', trains: false, gpus: 0, relativeCost: 9 },
+    parameters: { propose: ['prune-quantize-distil'] },
+    does: "removes half of the channels, and distils and quantizes what is left towards the reference's answers",
   },
 };
 

@@ -132,7 +132,7 @@ describe('policy', () => {
     }
     const proposal = decide(because('compression-damage'), input({ triggers }));
     expect(proposal).toMatchObject({ action: 'refuse', spec: null });
-    expect(proposal.reasons.join(' ')).toContain('All 3 remedies');
+    expect(proposal.reasons.join(' ')).toContain('All 5 remedies');
   });
 });
 

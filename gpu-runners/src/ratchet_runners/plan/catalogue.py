@@ -3,39 +3,57 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Literal, get_args
+from typing import Any
 
+from ratchet_runners.plan.causes import Cause
 from ratchet_runners.plan.gains import convolution_share
 from ratchet_runners.recipes.techniques import TECHNIQUES
 from ratchet_runners.technique import Subject, Technique
 
-Cause = Literal["latency", "size", "no-compressed-champion", "compression-damage", "world-changed"]
-CAUSES: tuple[Cause, ...] = get_args(Cause)
-
 #: Steps as (technique, what differs from its defaults).
 Steps = Sequence[tuple[str, Mapping[str, Any]]]
 
-ALTERNATIVES: dict[str, Steps] = {
+CATALOGUE: dict[str, Steps] = {
     "static": [("quantize-static", {})],
     "static-percentile": [("quantize-static", {"method": "percentile"})],
     "static-per-channel": [("quantize-static", {"per_channel": True})],
+    "static-mixed": [("quantize-mixed", {})],
+    "static-corrected": [("equalise", {}), ("quantize-static", {}), ("correct-bias", {})],
+    "static-smooth": [("smooth", {}), ("quantize-static", {})],
+    "static-four-bits": [("quantize-static", {"weight_bits": 4, "per_channel": True}), ("round-adaptively", {})],
+    "dynamic": [("quantize-dynamic", {"embeddings": True})],
+    "weights": [("quantize-weights", {})],
+    "weights-eight-bits": [("quantize-weights", {"bits": 8})],
+    "half": [("quantize-half", {})],
+    "quantize-aware": [("quantize-aware", {})],
+    "quantize-aware-four-bits": [("quantize-aware", {"bits": 4, "per_channel": True})],
+    "prune": [("prune-channels", {"ratio": 0.5})],
+    "prune-quantize": [("prune-channels", {"ratio": 0.35}), ("quantize-static", {})],
+    "prune-quantize-distil": [("prune-channels", {"ratio": 0.5}), ("distil", {}), ("quantize-aware", {})],
     "distil-static": [("distil", {}), ("quantize-static", {})],
+}
+
+_KNOWN = {kind.model_fields["technique"].default: kind for kind in TECHNIQUES}
+
+#: What of the catalogue this package has all techniques for.
+ALTERNATIVES: dict[str, Steps] = {
+    name: steps for name, steps in CATALOGUE.items() if all(technique in _KNOWN for technique, _ in steps)
 }
 
 #: Names of the catalogue in the order in which they are tried for a cause: cheap first, so that time that runs out
 #: has bought the most.
 ORDER: dict[Cause, tuple[str, ...]] = {
-    "latency": ("static", "static-per-channel", "static-percentile"),
-    "size": ("static", "static-per-channel", "static-percentile"),
-    "no-compressed-champion": ("static", "static-per-channel", "static-percentile"),
-    "compression-damage": ("static", "static-per-channel", "static-percentile"),
+    "latency": ("static", "dynamic", "static-mixed", "prune-quantize", "prune-quantize-distil"),
+    "size": ("static-mixed", "weights", "static-four-bits", "quantize-aware-four-bits", "prune-quantize-distil"),
+    "no-compressed-champion": ("static", "dynamic", "static-mixed", "static-percentile", "quantize-aware"),
+    "compression-damage": ("static", "static-per-channel", "static-corrected", "static-mixed", "quantize-aware"),
     "world-changed": ("distil-static", "static"),
 }
 
 
 def technique_named(name: str) -> type[Technique]:
     """@throws KeyError for a name that no technique has"""
-    return {kind.model_fields["technique"].default: kind for kind in TECHNIQUES}[name]
+    return _KNOWN[name]
 
 
 def steps_of(name: str, batch_scale: float = 1.0) -> tuple[Technique, ...]:
@@ -53,10 +71,10 @@ def with_batches(step: Technique, scale: float) -> Technique:
 
 
 def proposed(cause: Cause, subject: Subject) -> tuple[str, ...]:
-    """Names in the order in which they should be tried: what a hardware can only make slower comes last."""
+    """Names in the order in which they should be tried. Without convolutions dynamic scales come first: no calibration
+    can go wrong, and on matrix products they are as fast.
+    """
     names = [name for name in ORDER[cause] if name in ALTERNATIVES]
-    dynamic_first = convolution_share(subject) == 0 and cause in ("latency", "size", "no-compressed-champion")
-    if dynamic_first and "dynamic" in names:
-        names.remove("dynamic")
-        names.insert(0, "dynamic")
+    if "dynamic" in names and convolution_share(subject) == 0:
+        names.sort(key=lambda name: name != "dynamic")
     return tuple(names)

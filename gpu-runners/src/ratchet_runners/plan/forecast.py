@@ -43,18 +43,21 @@ def forecast(name: str, steps: Sequence[Technique], subject: Subject, costs: Cos
     """Every step is asked with what the steps before it are expected to leave, so one look finds all objections."""
     found: list[str] = []
     taken: list[StepForecast] = []
-    state = subject
+    state, kept_work = subject, 1.0
     for number, step in enumerate(steps, start=1):
         technique = technique_name(step)
         found += [f"step {number} ({technique}): {reason}" for reason in step.objections(state)]
         taken.append(StepForecast(technique, costs.of(step, state)))
-        state = step.after(state)
+        after = step.after(state)
+        if after.form == state.form and after.macs and state.macs:  # a change of form has its own row in the table
+            kept_work *= min(1.0, after.macs / state.macs)
+        state = after
     return Forecast(
         name=name,
         steps=tuple(taken),
         objections=tuple(found),
         size_ratio=round(state.size_bytes / max(1, subject.size_bytes), 4),
-        latency_ratio=round(latency_ratio(subject, state), 3),
+        latency_ratio=round(latency_ratio(subject, state, kept_work), 3),
     )
 
 

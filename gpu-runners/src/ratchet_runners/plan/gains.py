@@ -33,14 +33,14 @@ SMALL_PENALTY = 1.35
 WORK_POWER = 0.85
 
 
-def latency_ratio(before: Subject, after: Subject) -> float:
-    """Expected p50 of the candidate over the original's, at small batches."""
+def latency_ratio(before: Subject, after: Subject, kept_work: float = 1.0) -> float:
+    """Expected p50 of the candidate over the original's, at small batches; `kept_work`: share that pruning left."""
     convolutions, products = TABLES.get(before.hardware.name, PLAIN)[after.form]
     share = convolution_share(before)
     form = share * convolutions + (1 - share) * products
     if after.form in ("qdq", "dynamic") and after.weights < SMALL_WEIGHTS:
         form = max(form, SMALL_PENALTY)
-    return form * _pruned(before, after) ** WORK_POWER
+    return form * kept_work**WORK_POWER
 
 
 def convolution_share(subject: Subject) -> float:
@@ -48,8 +48,3 @@ def convolution_share(subject: Subject) -> float:
     convolving = sum(subject.operators.get(name, 0) for name in CONVOLUTIONS)
     multiplying = sum(subject.operators.get(name, 0) for name in PRODUCTS)
     return convolving / (convolving + multiplying) if convolving + multiplying else 0.0
-
-
-def _pruned(before: Subject, after: Subject) -> float:
-    """Share of weights that is left; a quantizing step leaves their number alone, and the table knows its speed."""
-    return min(1.0, after.weights / before.weights) if before.weights else 1.0

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from ratchet_runners.documents.base import Document, Name
 from ratchet_runners.evaluate.options import EvaluationOptions
-from ratchet_runners.plan.catalogue import ALTERNATIVES, Cause
+from ratchet_runners.plan.causes import Cause
 from ratchet_runners.recipes.techniques import TECHNIQUES
 
 if TYPE_CHECKING:
@@ -22,6 +22,8 @@ else:
 
 
 def _in_catalogue(name: str) -> str:
+    from ratchet_runners.plan.catalogue import ALTERNATIVES  # it is made of the techniques, and so of this package
+
     if name not in ALTERNATIVES:
         raise ValueError(f"is not in the catalogue, which has {', '.join(ALTERNATIVES)}")
     return name

@@ -64,7 +64,9 @@ def planned(subject: Subject, costs: Costs, training: bool) -> tuple[PlannedAlte
 
 def _trains(config: Compress) -> bool:
     """Whether any step that may be tried needs torch: importing it takes seconds and hundreds of megabytes."""
-    names = config.propose or (() if config.alternatives else ORDER[config.cause])
+    names = config.propose or (
+        () if config.alternatives else tuple(n for n in ORDER[config.cause] if n in ALTERNATIVES)
+    )
     steps = [step for each in config.alternatives for step in each.steps]
     return any(step.needs().torch for step in (*steps, *(step for name in names for step in steps_of(name))))
 
