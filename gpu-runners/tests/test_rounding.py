@@ -169,6 +169,17 @@ def test_a_weight_of_two_nodes_keeps_its_rounding() -> None:
     assert result.figures["layers"] == 1
 
 
+def test_four_bits_that_are_full_do_not_overflow() -> None:
+    model, rows = network(8)
+    names = frozenset({"conv1", "conv2", "gemm"})
+    form = QuantizedForm(four_bits=names, weight_method="mean-squared-error")
+    quantized = placed(model, rows, ("Conv", "Gemm"), form)
+    for pair in counterparts(Graph(quantized), Graph(model))[0]:
+        assert pair.limits[1] <= 7
+    result = round_weights(RoundAdaptively(iterations=20), quantized, bench_of(model, rows))
+    assert result.figures["kept"] == 1
+
+
 def test_integers_keep_to_the_range_that_the_quantizer_used() -> None:
     model, rows = network(7)
     quantized = placed(model, rows, ("Conv", "Gemm"), QuantizedForm(reduce_range=True))

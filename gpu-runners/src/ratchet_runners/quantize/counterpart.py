@@ -14,6 +14,16 @@ from ratchet_runners.workbench import Workbench
 
 Doubles = npt.NDArray[np.float64]
 
+#: What a type can hold, by numpy's name for it (four-bit types are no types of numpy's own).
+REACH = {
+    "int4": (-8.0, 7.0),
+    "uint4": (0.0, 15.0),
+    "int8": (-128.0, 127.0),
+    "uint8": (0.0, 255.0),
+    "int16": (-32768.0, 32767.0),
+    "uint16": (0.0, 65535.0),
+}
+
 #: Share of a layer's unclipped weights that must lie within one step of the integers that stand for them.
 ALIKE = 0.99
 
@@ -48,7 +58,7 @@ def counterparts(graph: Graph, original: Graph) -> tuple[list[Counterpart], list
     found: list[Counterpart] = []
     notes: list[str] = []
     for layer in layers:
-        if layer.dequantize is None:
+        if layer.dequantize is None or graph.constant(layer.weight).dtype.name not in REACH:
             continue
         other = known.get(layer.name)
         if layer.weight in shared:
@@ -66,7 +76,8 @@ def counterparts(graph: Graph, original: Graph) -> tuple[list[Counterpart], list
 
 def _pair(graph: Graph, original: Graph, layer: Layer, other: Layer) -> Counterpart:
     node = graph.nodes[layer.dequantize or ""]
-    integers = graph.constant(layer.weight).astype(np.float64)
+    held = graph.constant(layer.weight)
+    integers = held.astype(np.float64)
     has_zero = len(node.input) > 2 and node.input[2] != ""
     scale = spread(node, graph.constant(node.input[1]), layer.shape)
     zero = spread(node, graph.constant(node.input[2]), layer.shape) if has_zero else np.zeros(layer.shape)
@@ -75,7 +86,8 @@ def _pair(graph: Graph, original: Graph, layer: Layer, other: Layer) -> Counterp
     else:
         # Symmetric scales come from the largest weight, so what is there tells how many bits may be used.
         bound = float(np.abs(integers).max(initial=1.0))
-        limits = (-bound, bound)
+        lowest, highest = REACH[held.dtype.name]
+        limits = (max(-bound, lowest), min(bound, highest))
     weight = original.constant(other.weight).astype(np.float64)
     return Counterpart(layer, other, weight, integers, scale, zero, limits)
 
