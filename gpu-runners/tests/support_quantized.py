@@ -122,7 +122,7 @@ def unbalanced() -> onnx.ModelProto:
     constants = {tensor.name: numpy_helper.to_array(tensor).copy() for tensor in model.graph.initializer}
     random = np.random.default_rng(5)
     for made, bias, taken, positions in (("w1", "b1", "w2", 1), ("wd", "bd", "head", 4)):
-        factors = np.exp(random.uniform(-2.0, 2.0, len(constants[bias]))).astype(np.float32)
+        factors = np.exp(random.uniform(-1.5, 1.5, len(constants[bias]))).astype(np.float32)
         constants[made] *= factors[:, None, None, None]
         constants[bias] *= factors
         back = np.repeat(factors, positions)

@@ -19,7 +19,7 @@ from ratchet_runners.quantize.aware.run import quantize_aware
 from ratchet_runners.quantize.aware.training import width_at
 from ratchet_runners.registry import StepResult
 from ratchet_runners.technique import HardwareProfile, Subject
-from support_quantized import CONTRACT, bench_of, digits, placed, trained
+from support_quantized import CONTRACT, bench_of, digits, placed, trained, unbalanced
 
 ALL_FOUR = {"bits": 4, "ends": "same", "widths": {"conv1": 4}}
 
@@ -53,7 +53,7 @@ def test_training_without_labels_brings_four_bits_a_tensor_back() -> None:
     result = quantize_aware(QuantizeAware(**ALL_FOUR, training=settings(120, learning_rate=2e-3)), source, bench)
     assert not result.refusals
     lost, kept = accuracy(source) - accuracy(before), accuracy(source) - accuracy(result.model)
-    assert lost >= 0.1
+    assert lost >= 0.2
     assert kept <= 0.03
     assert result.figures["parityAgreement"] >= 0.995
     assert result.figures["selectionLoss"] < 0.5 * result.figures["startLoss"]

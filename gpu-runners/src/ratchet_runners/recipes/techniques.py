@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from ratchet_runners.builder.config import BuilderStudent
 from ratchet_runners.distil.config import Distil
 from ratchet_runners.fine_tune.config import FineTune
+from ratchet_runners.joint.config import Joint
 from ratchet_runners.prune.channels.config import PruneChannels
 from ratchet_runners.prune.weights.config import PruneWeights
 from ratchet_runners.quantize.aware.config import QuantizeAware
@@ -26,6 +28,7 @@ TECHNIQUES: tuple[type[Technique], ...] = (
     QuantizeHalf,
     QuantizeEmbeddings,
     QuantizeAware,
+    Joint,
     QuantizeWeights,
     Equalise,
     RoundAdaptively,
@@ -35,4 +38,5 @@ TECHNIQUES: tuple[type[Technique], ...] = (
     PruneWeights,
     Distil,
     FineTune,
+    BuilderStudent,
 )

@@ -13,7 +13,7 @@ from ratchet_runners.quantize.aware.config import QuantizeAware, Width
 from ratchet_runners.quantize.calibration.calibration import calibrate
 from ratchet_runners.quantize.calibration.choosing import calibration_figures, calibration_notes, choose_rows
 from ratchet_runners.quantize.calibration.observing import float_tensors
-from ratchet_runners.quantize.calibration.ranges import Method
+from ratchet_runners.quantize.calibration.ranges import Method, Ranges
 from ratchet_runners.quantize.static.config import QuantizeStatic
 from ratchet_runners.quantize.static.form import form_of
 from ratchet_runners.quantize.static.islands import island_nodes, shallow_nodes, weighted_nodes
@@ -38,8 +38,12 @@ class Placed:
     refusals: tuple[str, ...] = ()
 
 
-def place_pairs(config: QuantizeAware, plain: onnx.ModelProto, bench: Workbench) -> Placed:
-    """Calibrates the normalised float graph on training rows and places pairs. @throws DataUnusable, ModelUnusable"""
+def place_pairs(
+    config: QuantizeAware, plain: onnx.ModelProto, bench: Workbench, carried: Ranges | None = None
+) -> Placed:
+    """Calibrates the normalised float graph on training rows and places pairs; `carried` ranges go before calibrated
+    ones. @throws DataUnusable, ModelUnusable
+    """
     widths = widths_of(config, plain)
     if 4 in widths.values():
         plain = lifted_for_four_bits(plain)
@@ -51,7 +55,7 @@ def place_pairs(config: QuantizeAware, plain: onnx.ModelProto, bench: Workbench)
     four = frozenset(name for name in kept if widths[name] == 4)
     nodes = island_nodes(plain, kept)
     ranges, notes = _ranges(config, plain, nodes, chosen, form.symmetric_activations, bench)
-    placed = place(plain, nodes, ranges, replace(form, four_bits=four))
+    placed = place(plain, nodes, {**ranges, **(carried or {})}, replace(form, four_bits=four))
     figures = calibration_figures(config, chosen, bench)
     figures |= {"quantizedNodes": float(len(kept)), "fourBitNodes": float(len(four))}
     return Placed(cast_while_loading(placed) if four else placed, plain, figures, tuple(notes))
@@ -59,7 +63,7 @@ def place_pairs(config: QuantizeAware, plain: onnx.ModelProto, bench: Workbench)
 
 def _ranges(
     config: QuantizeAware, plain: onnx.ModelProto, nodes: list[str], chosen: Indices, symmetric: bool, bench: Workbench
-) -> tuple[dict[str, tuple[float, float]], list[str]]:
+) -> tuple[Ranges, list[str]]:
     watched = float_tensors(plain, nodes)
     method = Method.of(config, symmetric)
     seen = calibrate(plain, watched, chosen, config.batch_size, method.counts, bench)

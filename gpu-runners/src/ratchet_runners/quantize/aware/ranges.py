@@ -6,6 +6,7 @@ import torch
 
 from ratchet_runners.engine.quantized import QuantizedModule
 from ratchet_runners.engine.quantized_layout import Activation
+from ratchet_runners.quantize.calibration.ranges import Ranges
 
 #: Steps never get smaller than this: a tensor of zeros has no range.
 SMALLEST = 1e-8
@@ -46,6 +47,20 @@ class MovingRanges:
         low, high = self._extremes[use.node]
         above, below = use.numbers.high - _zero(use), _zero(use) - use.numbers.low
         return max(high / above if above > 0 else 0.0, -low / below if below > 0 else 0.0)
+
+
+def ranges_of(module: QuantizedModule) -> Ranges:
+    """What every quantized activation's integers reach from and to, by the tensor's name in the graph without pairs.
+
+    Names that ONNX Runtime's quantizer gives to a graph's outputs are left out, and so are scales a channel.
+    """
+    found: Ranges = {}
+    for use in module.layout_of_pairs[1]:
+        scale = module.scale(use.numbers.scale)
+        if scale.numel() == 1:
+            step = float(scale.detach())
+            found[use.tensor] = ((use.numbers.low - _zero(use)) * step, (use.numbers.high - _zero(use)) * step)
+    return found
 
 
 def _zero(use: Activation) -> float:

@@ -1,0 +1,1 @@
+"""Pruning, fake quantization and distillation in one loop."""
