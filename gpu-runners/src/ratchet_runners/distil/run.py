@@ -16,6 +16,7 @@ from ratchet_runners.distil.lesson import Lesson
 from ratchet_runners.distil.students import student_of
 from ratchet_runners.distil.teacher import Teacher
 from ratchet_runners.distil.terms import Term, terms_of
+from ratchet_runners.distil.trial import Verdict
 from ratchet_runners.engine.quantized import trainable_module
 from ratchet_runners.engine.train import Schedule, Trained, train
 from ratchet_runners.faults import DataUnusable
@@ -33,12 +34,10 @@ def distil(config: Distil, model: onnx.ModelProto, bench: Workbench) -> StepResu
     torch.set_num_threads(bench.threads)
     chosen = chosen_rows(config, bench)
     teacher = bench.teacher()
-    figures: dict[str, float | None] = {}
-    if config.trial == "always" or (config.trial == "auto" and "teacher" in bench.models):
-        verdict = examine(config, teacher, bench.source(), bench)
-        figures |= verdict.figures
-        if verdict.reasons:
-            return StepResult(model, figures, refusals=verdict.reasons)
+    verdict = tried(config, bench)
+    figures = dict(verdict.figures)
+    if verdict.reasons:
+        return StepResult(model, figures, refusals=verdict.reasons)
     start = student_of(config, model, bench)
     if start.refusals:
         return StepResult(start.model, figures, start.notes, start.refusals)
@@ -51,6 +50,13 @@ def distil(config: Distil, model: onnx.ModelProto, bench: Workbench) -> StepResu
     notes = ("distillation was cut short by the time limit",) if trained.cut_short else ()
     figures |= _figures(chosen, trained, terms, bench)
     return StepResult(module.write_back(), figures, (*start.notes, *notes))
+
+
+def tried(config: Distil, bench: Workbench) -> Verdict:
+    """The teacher's trial, where the configuration asks for one."""
+    if config.trial == "always" or (config.trial == "auto" and "teacher" in bench.models):
+        return examine(config, bench.teacher(), bench.source(), bench)
+    return Verdict()
 
 
 def chosen_rows(config: Distil, bench: Workbench) -> Indices:

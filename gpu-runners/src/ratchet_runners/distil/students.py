@@ -11,6 +11,8 @@ from ratchet_runners.distil.derive import shallower
 from ratchet_runners.distil.warm_start import dequantized, is_quantized
 from ratchet_runners.faults import ModelUnusable
 from ratchet_runners.model.normalise import normalise
+from ratchet_runners.prune.channels.config import PruneChannels
+from ratchet_runners.registry import technique_of
 from ratchet_runners.workbench import Workbench
 
 
@@ -60,4 +62,8 @@ def _derived(config: Distil, bench: Workbench) -> Start:
         made = shallower(model, derivation.depth, derivation.rows, bench, tell)
         model = made.model
         notes.append(f"{len(made.dropped)} of {made.blocks} residual blocks were left out: {', '.join(made.dropped)}")
-    return Start(model, tuple(notes))
+    if derivation.width is None:
+        return Start(model, tuple(notes))
+    pruning = PruneChannels(ratio=1 - derivation.width, retrain=False)
+    narrower = technique_of(pruning)[1](pruning, model, bench)
+    return Start(narrower.model, (*notes, *narrower.notes), narrower.refusals)
