@@ -28,7 +28,7 @@ describe('the documents that are generated from the program', () => {
 
   beforeAll(async () => {
     test = await openTestDatabase(PERSISTENCE);
-  });
+  }, 120_000);
   afterAll(() => test.close());
 
   it('docs/configuration.md names every setting as it is', async () => {

@@ -109,7 +109,7 @@ export async function openFaultyWorld(more: Readonly<Record<string, string>> = {
 }
 
 /** How long one call is repeated before it counts as refused for good. */
-const PATIENCE_MS = 120_000;
+const PATIENCE_MS = 300_000;
 const PAUSE_MS = 40;
 
 function persistentClient(at: Pick<WholeApp, 'url' | 'folder' | 'databaseUrl'>, guard: () => void): WholeApp {
@@ -136,7 +136,7 @@ async function persist(send: () => Promise<Answer>, guard: () => void): Promise<
     if (outcome.status === 'fulfilled' && outcome.value.status < 500) return outcome.value;
     if (Date.now() > deadline) {
       const last = outcome.status === 'fulfilled' ? outcome.value : (outcome.reason as Error);
-      throw new Error(`For two minutes there was no better answer than ${inspect(last)}`);
+      throw new Error(`For five minutes there was no better answer than ${inspect(last)}`);
     }
     guard();
     await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));
