@@ -36,6 +36,10 @@ export const COMMANDS = {
     what: 'how often attribution is right, into docs/attribution.md',
     program: 'bench/attribution/main.mjs',
   },
+  'bench:compression': {
+    what: 'every compression recipe on three families of models, beside the tools that do a part of it',
+    program: 'bench/compression/main.mjs',
+  },
   test: { what: 'every test, or the part that ARGUMENTS name', program: 'scripts/test.mjs' },
   check: { what: 'format, lint, types, import rules, drift', program: 'scripts/check.mjs' },
 };

@@ -1,0 +1,117 @@
+"""The goals that the bench is held to, and comparisons of techniques that should help; each told as it came out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from tables import Line
+
+#: Recipes without training.
+POST_TRAINING = ("static", "dynamic", "weights", "codebook", "half", "mixed", "smooth", "equalise", "embeddings")
+
+
+@dataclass(frozen=True)
+class Goal:
+    words: str
+    reached: bool
+    figure: str
+
+
+def goals_of(tables: Mapping[str, Sequence[Line]], drift: dict[str, Any] | None) -> list[Goal]:
+    goals: list[Goal] = []
+    for name, lines in tables.items():
+        ours = [line for line in lines if line.group == "ours"]
+        if name != "small":
+            goals.append(_best(f"{name}: bytes ≤ 1/8 at ≤ 1 point of loss", _within(ours, 1.0), "size", 1 / 8))
+        if name in ("cnn", "encoder"):
+            plain = [line for line in ours if line.name.startswith(POST_TRAINING)]
+            goals.append(
+                _best(
+                    f"{name}: bytes ≤ 1/4 by post-training alone, ≤ 1 point of loss", _within(plain, 1.0), "size", 1 / 4
+                )
+            )
+            goals.append(_best(f"{name}: ≥ 3 times as fast, ≤ 1 point of loss", _within(ours, 1.0), "speed", 3.0))
+        goals += [_beaten(name, peer, ours) for peer in lines if peer.group == "peer"]
+    if "small" in tables:
+        goals += _four_bits({line.name: line for line in tables["small"]})
+    if drift is not None:
+        goals += [Goal(**goal) for goal in drift["goals"]]
+    return goals
+
+
+def _within(lines: Sequence[Line], points: float) -> list[Line]:
+    return [line for line in lines if 100 * line.loss <= points]
+
+
+def _best(words: str, lines: Sequence[Line], kind: str, wanted: float) -> Goal:
+    if not lines:
+        return Goal(words, False, "no model keeps to the loss")
+    if kind == "size":
+        line = min(lines, key=lambda each: each.size)
+        return Goal(words, line.size <= wanted, f"1/{1 / line.size:.1f}: {line.name}, {100 * line.loss:+.2f} points")
+    line = max(lines, key=lambda each: each.speed)
+    return Goal(words, line.speed >= wanted, f"{line.speed:.2f}: {line.name}, {100 * line.loss:+.2f} points")
+
+
+def _beaten(family: str, peer: Line, ours: Sequence[Line]) -> Goal:
+    """At the peer's bytes or less, one of ours is at least as accurate."""
+    words = f"{family}: at the size of {peer.name} no lower accuracy"
+    small = [line for line in ours if line.bytes <= peer.bytes]
+    if not small:
+        return Goal(words, False, f"nothing of ours is as small as {peer.bytes:,} bytes")
+    line = max(small, key=lambda each: each.accuracy)
+    return Goal(
+        words,
+        line.accuracy >= peer.accuracy,
+        f"{line.accuracy:.4f} ({line.name}, {line.bytes:,} bytes) against {peer.accuracy:.4f} ({peer.bytes:,})",
+    )
+
+
+def _four_bits(lines: Mapping[str, Line]) -> list[Goal]:
+    after, trained = lines.get("static-w4-per-tensor"), lines.get("aware-w4-per-tensor")
+    if after is None or trained is None:
+        return []
+    return [
+        Goal(
+            "small: four bits a weight, one scale a tensor, are ruinous after training and ≥ .93 with training",
+            trained.accuracy >= 0.93,
+            f"{after.accuracy:.4f} → {trained.accuracy:.4f} in {trained.seconds:.0f} s",
+        )
+    ]
+
+
+#: Two recipes of one family, and what the second should show to be good for.
+PAIRS = (
+    ("pipeline-50", "joint-50", "joint against pipeline"),
+    ("aware-w4-per-tensor", "aware-w4-compensated", "gradient compensation of one strength"),
+    ("aware-w4-per-tensor", "aware-w4-adaptive", "adaptive gradient compensation"),
+    ("aware-w4-per-tensor", "aware-w4-progressive", "progressive widths 8 → 4"),
+    ("aware-w4-direct", "aware-w4-compensated", "gradient compensation of one strength"),
+    ("aware-w4-direct", "aware-w4-progressive", "progressive widths 8 → 4"),
+    ("static", "static-smooth", "smoothing"),
+    ("static", "static-equalised", "cross-layer equalisation"),
+    ("static-w4", "static-w4-adaround", "AdaRound"),
+    ("static-w4", "static-w4-bias", "bias correction"),
+    ("weights-int4-nearest", "weights-int4-gptq", "GPTQ"),
+    ("prune-50-l1", "prune-50", "Taylor importance against L1"),
+)
+
+
+def comparisons(family: str, lines: Sequence[Line]) -> list[str]:
+    """Sentences; a difference within the interval of either is called none."""
+    by_name = {line.name: line for line in lines}
+    made: list[str] = []
+    for without, with_it, words in PAIRS:
+        one, other = by_name.get(without), by_name.get(with_it)
+        if one is None or other is None:
+            continue
+        gain = 100 * (other.accuracy - one.accuracy)
+        clear = other.low > one.high or other.high < one.low
+        verdict = ("helps" if gain > 0 else "harms") if clear else "no clear difference"
+        made.append(
+            f"{words} ({family}): {one.accuracy:.4f} → {other.accuracy:.4f} ({gain:+.2f} points), {other.bytes / one.bytes:.2f} of "
+            f"the bytes, {other.speed / one.speed:.2f} of the speed: {verdict}"
+        )
+    return made

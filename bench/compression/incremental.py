@@ -1,0 +1,2 @@
+def incremental(folder, options):
+    return None

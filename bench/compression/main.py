@@ -1,0 +1,58 @@
+"""All families, all recipes, all peers; then the pages. Started by main.mjs."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import time
+from pathlib import Path
+
+
+def parse() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="npm run bench:compression --")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--family", action="append", choices=("cnn", "encoder", "gru", "small"))
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--sources", type=json.loads, required=True)
+    parser.add_argument("--peers", default="")
+    parser.add_argument("--results", type=Path, required=True)
+    options = parser.parse_args()
+    options.job_seconds = 120 if options.quick else 300
+    return options
+
+
+def main() -> int:
+    options = parse()
+    # Before anything that counts processors is imported.
+    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ[name] = str(options.threads)
+    from families import FAMILIES, make_family
+    from incremental import incremental
+    from jobs import run_recipe
+    from judging import judge
+    from page import write_pages
+    from peers_run import run_peers
+    from recipes import recipes_for
+
+    began = time.monotonic()
+    sources = {name: Path(path) for name, path in options.sources.items()}
+    found = {}
+    for name in options.family or FAMILIES:
+        print(f"--- {name}", flush=True)
+        family = make_family(name, sources, options.folder / "families", options.threads, options.quick)
+        results = [
+            run_recipe(family, options.folder / "jobs", recipe, steps, options)
+            for recipe, steps in recipes_for(name, options.quick).items()
+        ]
+        results += run_peers(family, options.folder / "peers", options)
+        found[name] = (results, judge(family, results, options))
+    drift = incremental(options.folder, options) if "cnn" in found else None
+    write_pages(found, drift, options, time.monotonic() - began)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
