@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 from ratchet_runners.data.rows import Doubles, Floats
 from ratchet_runners.documents.job import ModelContract, Regression
-from ratchet_runners.engine.module import GraphModule
+from ratchet_runners.engine.quantized import trainable_module
 from ratchet_runners.evaluate.noise import spreads
 
 BATCH = 64
@@ -23,7 +23,8 @@ class Attacker:
 
     def __init__(self, model: onnx.ModelProto, contract: ModelContract, seen: Floats) -> None:
         """`seen` are rows that give spreads and bounds. @throws ModelUnusable where the engine cannot run the model"""
-        self._module = GraphModule(model, contract.input.name, contract.output.name)
+        # Through Q/DQ pairs gradients go straight (Bengio, Léonard & Courville 2013): rounding itself has none.
+        self._module = trainable_module(model, contract.input.name, contract.output.name)
         self._module.requires_grad_(False)
         self._regression = isinstance(contract.task, Regression)
         self._spreads = torch.from_numpy(spreads(seen))

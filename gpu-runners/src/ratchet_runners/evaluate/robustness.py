@@ -80,7 +80,9 @@ def under_attack(
             for kind, strength, rows in _attacks(own, few):
                 answers = _answers({name: model, "": reference}, rows, few)
                 found.add(name, kind, strength, "candidate", _compared(answers[name], answers[""], few))
-        except (ModelUnusable, RuntimeError) as fault:  # an integer graph has no gradients
+        except ModelUnusable as fault:
+            found.note(name, f"no gradients of the candidate itself: {'; '.join([fault.message, *fault.faults])}")
+        except RuntimeError as fault:  # torch says so where a graph has no path for gradients
             found.note(name, f"no gradients of the candidate itself: {str(fault).splitlines()[0]}")
     return found
 
