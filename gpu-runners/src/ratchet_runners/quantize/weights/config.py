@@ -28,7 +28,7 @@ class QuantizeWeights(Technique):
         default="gptq", description="gptq spreads each rounding error over the weights that are not rounded yet"
     )
     block: Literal[0, 32, 64, 128] = Field(
-        default=64, description="Inputs that share a scale; 0: one scale an output channel"
+        default=128, description="Inputs that share a scale; 0: one scale an output channel"
     )
     symmetric: bool = Field(default=True, description="No zero points: a block's range is centred on zero")
     shrink: bool = Field(default=True, description="Choose each block's range for the least squared error")
@@ -50,6 +50,7 @@ class QuantizeWeights(Technique):
         default=0.01, gt=0, le=1, description="Added to the Hessian's diagonal, as a share of its mean"
     )
     act_order: bool = Field(default=False, description="gptq begins with the inputs of the greatest power")
+    wall_share: float = Field(default=0.6, gt=0, le=1, description="Share of the job's time that gptq may take")
     books: int = Field(default=1, ge=1, le=4096, description="Codebooks of a weight, each for as many output channels")
 
     @property

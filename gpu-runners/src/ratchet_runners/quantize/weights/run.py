@@ -15,7 +15,7 @@ from ratchet_runners.model.graph import Graph, copy_of, opset_of
 from ratchet_runners.model.scoring import score, serialise
 from ratchet_runners.quantize.equivalence import output_error, require_equivalent
 from ratchet_runners.quantize.layers import Layer, layers_of, shared_weights
-from ratchet_runners.quantize.stream import SecondMoments, calibration_rows, second_moments
+from ratchet_runners.quantize.stream import SecondMoments, calibration_rows, second_moments, stream
 from ratchet_runners.quantize.weights.config import QuantizeWeights
 from ratchet_runners.quantize.weights.levels import Blocks, Books, Doubles
 from ratchet_runners.quantize.weights.round import Encoded, encode
@@ -51,11 +51,17 @@ def quantize_weights(config: QuantizeWeights, model: onnx.ModelProto, bench: Wor
     moments = second_moments(lifted, chosen, rows, bench) if config.looks_at_data else {}
     graph = Graph(copy_of(lifted))
     done: list[Done] = []
-    started = time.monotonic()
+    late: list[str] = []
+    started, allowed = time.monotonic(), bench.seconds_left(config.wall_share)
     for position, layer in enumerate(chosen):
-        within = config if bench.seconds_left(0.6) > time.monotonic() - started else _hurried(config)
+        hurried = config.algorithm == "gptq" and time.monotonic() - started > allowed
+        within = config.model_copy(update={"algorithm": "nearest"}) if hurried else config
         done.append(_encode(graph, layer, moments.get(layer.name), within))
+        if hurried:
+            late.append(layer.name)
         bench.tell("quantize-weights", (position + 1) / len(chosen), f"{position + 1} of {len(chosen)} layers")
+    if late:
+        left.append(f"gptq was cut short by its time limit: {len(late)} layers are rounded to the nearest")
     graph.drop_unused_constants()
     graph.sort()
     if any(node.domain == "com.microsoft" for node in graph.model.graph.node):
@@ -80,10 +86,6 @@ def _chosen(config: QuantizeWeights, graph: Graph) -> tuple[list[Layer], list[st
         else:
             chosen.append(layer)
     return chosen, notes
-
-
-def _hurried(config: QuantizeWeights) -> QuantizeWeights:
-    return config.model_copy(update={"algorithm": "nearest"})
 
 
 def _encode(graph: Graph, layer: Layer, moments: SecondMoments | None, config: QuantizeWeights) -> Done:
@@ -178,10 +180,17 @@ def _result(
         "outputError": output_error(after, exact, rows[:256], bench),
         "lossOverNearest": made / nearest if nearest > 0 else None,
     }
-    return StepResult(after, figures, (*left, *_advice(config, done, bench)))
+    return StepResult(after, figures, (*left, *_advice(config, before, done, bench)))
 
 
-def _advice(config: QuantizeWeights, done: list[Done], bench: Workbench) -> list[str]:
+def _rows_of_a_product(model: onnx.ModelProto, layers: list[Layer], bench: Workbench) -> int:
+    """Rows of the longest product that one row of the data makes, e.g. the tokens of a text."""
+    one = bench.rows.input[bench.split.train[:1]]
+    values = next(stream(model, [layer.activation for layer in layers], one, bench))
+    return max(values[layer.activation].size // values[layer.activation].shape[-1] for layer in layers)
+
+
+def _advice(config: QuantizeWeights, before: onnx.ModelProto, done: list[Done], bench: Workbench) -> list[str]:
     notes: list[str] = []
     unpacked = [one.layer.name for one in done if not _packs(config, one.layer)]
     if unpacked:
@@ -189,10 +198,9 @@ def _advice(config: QuantizeWeights, done: list[Done], bench: Workbench) -> list
             f"{len(unpacked)} weights are unpacked when the model is loaded: the file is smaller, speed and memory are "
             "those of floating point"
         )
-    if len(unpacked) < len(done):
-        given = bench.contract.input
-        tokens = int(np.prod(given.shape[1:] if given.datatype != "FP32" else given.shape[1:-1]))
-        rows = max(bench.serving.batch_sizes) * max(1, tokens)
+    packed = [one.layer for one in done if _packs(config, one.layer)]
+    if packed:
+        rows = max(bench.serving.batch_sizes) * _rows_of_a_product(before, packed, bench)
         if rows >= FEW_TOKENS:
             notes.append(
                 f"requests make products of about {rows} rows: packed weights gain most where there is one, and for so "
