@@ -125,7 +125,7 @@ def test_a_plan_of_a_model_is_a_table_with_reasons(tmp_path: Path) -> None:
     assert told.returncode == 0, told.stderr
     assert "Cannot be done here:" in told.stdout
     assert "static: step 1 (quantize-static): it needs at least 32 rows, and there are 20" in told.stdout
-    assert "weights-eight-bits" in told.stdout.partition("Cannot be done")[0]
+    assert "half" in told.stdout.partition("Cannot be done")[0]
 
 
 @pytest.mark.parametrize(

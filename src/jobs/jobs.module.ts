@@ -11,7 +11,7 @@ import {
 import { Database } from '../platform/postgres/index.js';
 import { SampleStore } from '../telemetry/index.js';
 import { TelemetryModule } from '../telemetry/telemetry.module.js';
-import { TriggerOpened, TriggerOutcomes, TriggerStore } from '../triggers/index.js';
+import { RemedyPlans, TriggerOpened, TriggerOutcomes, TriggerStore } from '../triggers/index.js';
 import { TriggersModule } from '../triggers/triggers.module.js';
 import { AttemptUploads } from './adapters/exchange/attempt-uploads.js';
 import { Listening } from './adapters/exchange/listening.js';
@@ -24,6 +24,7 @@ import { KubernetesRunner } from './adapters/kubernetes/kubernetes-runner.js';
 import { installationId } from './adapters/postgres/installation.js';
 import { PostgresJobStore } from './adapters/postgres/postgres-job-store.js';
 import { LocalProcessRunner } from './adapters/process/local-process-runner.js';
+import { latestPlan } from './domain/latest-plan.js';
 import { JobCollector } from './job-collector.js';
 import { JobEndings } from './job-endings.js';
 import { JobIntake } from './job-intake.js';
@@ -135,9 +136,12 @@ export class JobsModule implements OnModuleInit, OnApplicationBootstrap {
     private readonly intake: JobIntake,
     private readonly job: JobReconciler,
     private readonly sweep: OrphanSweepReconciler,
+    private readonly jobs: JobStore,
+    private readonly plans: RemedyPlans,
   ) {}
 
   onModuleInit(): void {
+    this.plans.register(async (model) => latestPlan(await this.jobs.list(model)));
     this.queue.register(this.job);
     this.queue.register(this.sweep);
     this.facts.subscribe(TriggerOpened, 'jobs', (fact) => this.intake.open(fact.data.trigger));

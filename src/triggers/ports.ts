@@ -1,5 +1,6 @@
 import type { OpenChange } from './domain/obstacles.js';
 import type { RemedyOutcome } from './domain/remedy-outcome.js';
+import type { PlannedRemedy } from './domain/remedy-plan.js';
 import type { TriggerCharge } from './domain/trigger-budget.js';
 import type { Achievement, Trigger, TriggerDecision, TriggerOutcome } from './domain/trigger.js';
 
@@ -44,6 +45,20 @@ export abstract class TriggerLedger {
 export abstract class OutcomeHistory {
   /** Outcomes at or after `since`, newest first, at most 5,000; triggers that were cancelled are none. */
   abstract list(since: Date): Promise<RemedyOutcome[]>;
+}
+
+/** Tells what a model's latest report expected of every alternative; empty where no report says. */
+export type RemedyPlanSource = (model: string) => Promise<readonly PlannedRemedy[]>;
+
+/**
+ * Plans of remedies, which are made with the model and the data at hand, so by runners. The stage that reads their reports
+ * registers itself at start, because nothing here may import it.
+ */
+export abstract class RemedyPlans {
+  /** The one source; a second registration replaces it. */
+  abstract register(source: RemedyPlanSource): void;
+  /** Empty where there is no plan. */
+  abstract latest(model: string): Promise<readonly PlannedRemedy[]>;
 }
 
 /** Tells the changes of one kind that a model has open. */

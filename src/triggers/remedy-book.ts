@@ -4,8 +4,9 @@ import { standing } from './domain/choose-remedy.js';
 import type { RemedyEstimate } from './domain/remedy-estimate.js';
 import { LADDER_CAUSES, type LadderCause, ladderFor } from './domain/remedy-ladder.js';
 import type { RemedyOutcome } from './domain/remedy-outcome.js';
+import type { PlannedRemedy } from './domain/remedy-plan.js';
 import { remedySuccessRatio } from './metrics.js';
-import type { OutcomeHistory } from './ports.js';
+import type { OutcomeHistory, RemedyPlans } from './ports.js';
 
 /** Older outcomes have decayed to nothing. */
 const KEPT_MS = 366 * 86_400_000;
@@ -25,12 +26,26 @@ export interface LadderStanding {
 export class RemedyBook {
   private read: { readonly at: number; readonly outcomes: readonly RemedyOutcome[] } | null = null;
 
+  private readonly planned = new Map<string, { readonly at: number; readonly plan: readonly PlannedRemedy[] }>();
+
   private readonly shown = new Map<string, readonly RemedyOutcome[]>();
 
   constructor(
     private readonly history: OutcomeHistory,
     private readonly clock: Clock,
+    private readonly plans?: Pick<RemedyPlans, 'latest'>,
   ) {}
+
+  /** What the model's latest report expected of every remedy; up to ten seconds old. */
+  async plan(model: string): Promise<readonly PlannedRemedy[]> {
+    if (this.plans === undefined) return [];
+    const now = this.clock.now().getTime();
+    const known = this.planned.get(model);
+    if (known !== undefined && now - known.at < FRESH_MS && now >= known.at) return known.plan;
+    const plan = await this.plans.latest(model);
+    this.planned.set(model, { at: now, plan });
+    return plan;
+  }
 
   /** Of all models; up to ten seconds old. */
   async outcomes(): Promise<readonly RemedyOutcome[]> {
@@ -53,7 +68,8 @@ export class RemedyBook {
   async standings(model: Pick<Model, 'id' | 'spec'>): Promise<LadderStanding[]> {
     const outcomes = await this.outcomes();
     const { triggers: policy } = model.spec;
-    const input = { model: model.id, policy, outcomes, now: this.clock.now() };
+    const plan = await this.plan(model.id);
+    const input = { model: model.id, policy, outcomes, plan, now: this.clock.now() };
     return LADDER_CAUSES.map((cause) => {
       const reading = ladderFor(cause, policy);
       if (reading.kind === 'fault') return { cause, source: 'document', remedies: [], fault: reading.reason };

@@ -55,6 +55,7 @@ export class SituationReader {
       findings,
       triggers,
       outcomes: await book.outcomes(),
+      plan: await book.plan(model.id),
       lockHolder: await lock.holder(model.id),
       changes: await changes.list(model.id),
       charges: await ledger.charges(model.id, new Date(now.getTime() - DAY_MS)),

@@ -12,8 +12,9 @@ import { PostgresTriggerLedger } from './adapters/postgres/postgres-trigger-ledg
 import { PostgresTriggerStore } from './adapters/postgres/postgres-trigger-store.js';
 import { TriggerResolved } from './domain/trigger.js';
 import { RegisteredChanges } from './open-changes.js';
-import { OpenChanges, OutcomeHistory, TriggerLedger, TriggerOutcomes, TriggerStore } from './ports.js';
+import { OpenChanges, OutcomeHistory, RemedyPlans, TriggerLedger, TriggerOutcomes, TriggerStore } from './ports.js';
 import { RemedyBook } from './remedy-book.js';
+import { RegisteredPlans } from './remedy-plans.js';
 import { triggersSettings, type TriggersSettings } from './settings.js';
 import { SituationReader } from './situation-reader.js';
 import { TriggerDesk } from './trigger-desk.js';
@@ -29,10 +30,11 @@ import { TRIGGER_KIND, TriggerReconciler } from './trigger.reconciler.js';
     { provide: TriggerLedger, useClass: PostgresTriggerLedger },
     { provide: OutcomeHistory, useClass: PostgresOutcomeHistory },
     { provide: OpenChanges, useClass: RegisteredChanges },
+    { provide: RemedyPlans, useClass: RegisteredPlans },
     {
       provide: RemedyBook,
-      inject: [OutcomeHistory, Clock],
-      useFactory: (history: OutcomeHistory, clock: Clock) => new RemedyBook(history, clock),
+      inject: [OutcomeHistory, Clock, RemedyPlans],
+      useFactory: (history: OutcomeHistory, clock: Clock, plans: RemedyPlans) => new RemedyBook(history, clock, plans),
     },
     {
       provide: StandingReader,
@@ -116,7 +118,7 @@ import { TRIGGER_KIND, TriggerReconciler } from './trigger.reconciler.js';
         ),
     },
   ],
-  exports: [TriggerStore, TriggerOutcomes, OpenChanges],
+  exports: [TriggerStore, TriggerOutcomes, OpenChanges, RemedyPlans],
 })
 export class TriggersModule implements OnModuleInit, OnApplicationBootstrap {
   constructor(

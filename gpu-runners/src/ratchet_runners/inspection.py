@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,15 @@ import onnx
 from ratchet_runners.data.digest import digest_of_bytes
 from ratchet_runners.doctor import examine
 from ratchet_runners.faults import ModelUnusable
+from ratchet_runners.model.footprint import subject_of
+from ratchet_runners.model.hardware import detect
 from ratchet_runners.model.load import parse_model, safety_faults
 from ratchet_runners.model.normalise import QUANTIZED
+from ratchet_runners.plan.forecast import technique_name
+from ratchet_runners.plan.make import contract_of
+from ratchet_runners.plan.subject import gpu_visible
 from ratchet_runners.quantize.static.islands import weighted_nodes
+from ratchet_runners.recipes.techniques import TECHNIQUES
 
 
 def inspect_model(path: Path) -> dict[str, Any]:
@@ -39,7 +46,47 @@ def inspect_model(path: Path) -> dict[str, Any]:
             "quantize-static": _quantizable(model, faults),
             "incremental-distillation": _trainable(model, faults),
         },
+        **_declared(model, faults),
     }
+
+
+#: An inspection knows no data: it asks what could be done if there were enough of them.
+ENOUGH_ROWS = 100_000
+
+
+def _declared(model: onnx.ModelProto, faults: list[str]) -> dict[str, Any]:
+    """Every technique's objections, what cannot be trained, how the weights lie, which widths could be pruned."""
+    try:
+        known = subject_of(model, contract_of(model), hardware=detect(), gpu=gpu_visible())
+    except ModelUnusable as fault:
+        return {"techniques": {}, "notPlanned": fault.text()}
+    subject = replace(known, rows=ENOUGH_ROWS, labelled=ENOUGH_ROWS, teacher=True)
+    taken = [kind.model_validate({}) for kind in TECHNIQUES]
+    return {
+        "form": subject.form,
+        "macs": subject.macs,
+        "untrainable": list(subject.untrainable),
+        "embeddingShare": _embedding_share(model),
+        "prunableGroups": _groups(model),
+        "techniques": {technique_name(each): [*faults, *each.objections(subject)] for each in taken},
+    }
+
+
+def _embedding_share(model: onnx.ModelProto) -> float:
+    """Share of the weights' bytes that lie in tables which rows are gathered from."""
+    gathered = {node.input[0] for node in model.graph.node if node.op_type == "Gather"}
+    sizes = {tensor.name: len(tensor.SerializeToString()) for tensor in model.graph.initializer}
+    return round(sum(size for name, size in sizes.items() if name in gathered) / max(1, sum(sizes.values())), 4)
+
+
+def _groups(model: onnx.ModelProto) -> list[dict[str, Any]] | str:
+    """The groups of channels, heads and features that could be removed together, or why nobody can tell."""
+    from ratchet_runners.prune.groups import describe_groups
+
+    try:
+        return describe_groups(model)
+    except (ModelUnusable, ValueError, KeyError) as error:
+        return error.text() if isinstance(error, ModelUnusable) else f"the graph cannot be traced: {error}"
 
 
 def _quantizable(model: onnx.ModelProto, faults: list[str]) -> dict[str, Any]:

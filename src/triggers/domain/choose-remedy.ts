@@ -2,6 +2,7 @@ import type { Digest } from '../../kernel/index.js';
 import type { TriggerPolicy } from '../../models/index.js';
 import { byExpectedCost, estimateRemedies, inWords, type RemedyEstimate } from './remedy-estimate.js';
 import { type Ladder, type LadderCause, ladderFor, remediesUsed } from './remedy-ladder.js';
+import type { PlannedRemedy } from './remedy-plan.js';
 import { type Remedy, remedyAt } from './remedy.js';
 import type { RemedyOutcome } from './remedy-outcome.js';
 import type { Trigger } from './trigger.js';
@@ -15,6 +16,8 @@ export interface ChoiceInput {
   readonly triggers: readonly Trigger[];
   /** How remedies ended on all models. */
   readonly outcomes: readonly RemedyOutcome[];
+  /** What the model's latest report expected of every remedy; empty where there is none. */
+  readonly plan?: readonly PlannedRemedy[];
   readonly now: Date;
 }
 
@@ -57,10 +60,10 @@ export function chooseRemedy(cause: LadderCause, input: ChoiceInput): Choice {
 /** The ladder's remedies in the order in which they would be tried, with what outcomes say about each. */
 export function standing(
   cause: LadderCause,
-  input: Pick<ChoiceInput, 'model' | 'policy' | 'outcomes' | 'now'>,
+  input: Pick<ChoiceInput, 'model' | 'policy' | 'outcomes' | 'plan' | 'now'>,
   ladder: Ladder,
 ): RemedyEstimate[] {
-  const estimates = estimateRemedies(cause, input.model, ladder, input.outcomes, input.now);
+  const estimates = estimateRemedies(cause, input.model, ladder, input.outcomes, input.now, input.plan);
   return reorders(input.policy, ladder) ? byExpectedCost(estimates) : estimates;
 }
 

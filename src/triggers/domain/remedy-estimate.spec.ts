@@ -6,6 +6,7 @@ import { chooseRemedy, type ChoiceInput, standing } from './choose-remedy.js';
 import { byExpectedCost, estimateRemedies, LEAST_OUTCOMES } from './remedy-estimate.js';
 import { LADDER_CAUSES, type LadderCause, LADDERS } from './remedy-ladder.js';
 import { creditOf, type RemedyOutcome } from './remedy-outcome.js';
+import type { PlannedRemedy } from './remedy-plan.js';
 import { nameOfRemedy, REMEDY_NAMES, remedyAt, type RemedyName } from './remedy.js';
 import type { AchievedFigures, Trigger } from './trigger.js';
 
@@ -85,6 +86,51 @@ describe('estimates of remedies', () => {
 
   it('take no outcome of another cause', () => {
     expect(order(many(9, 'quantize-static', 'refused', { cause: 'latency' }))).toEqual(WRITTEN);
+  });
+});
+
+describe('a plan of the model', () => {
+  const planned = (name: string, changes: Partial<PlannedRemedy> = {}): PlannedRemedy => ({
+    ...{ name, objections: [], seconds: 45, sizeRatio: 0.3, latencyRatio: 0.5 },
+    ...changes,
+  });
+  const by = (
+    plan: readonly PlannedRemedy[],
+    outcomes: readonly RemedyOutcome[] = [],
+    cause: LadderCause = 'latency',
+  ) => estimateRemedies(cause, 'digits', { remedies: LADDERS[cause] }, outcomes, T0, plan);
+  const ALL = ['static', 'dynamic', 'static-mixed', 'prune-quantize', 'prune-quantize-distil'];
+
+  it('is the prior of what it speaks of, in seconds, and of nothing else', () => {
+    const [first, second] = by([planned('dynamic')]);
+    expect(first).toEqual({ ...by([])[0] });
+    expect(second).toMatchObject({ remedy: 'compress/dynamic', planned: true, learned: false, costSeconds: 60 });
+    expect(second!.secondsPerSuccess).toBeCloseTo(90, 9);
+  });
+
+  it('puts first what costs least by it, and last what cannot be done or cannot help', () => {
+    const plan = [
+      planned('static', { latencyRatio: 1.3 }),
+      planned('dynamic', { objections: ['the model has no matrix products'] }),
+      ...ALL.slice(2).map((name, at) => planned(name, { seconds: 60 - 10 * at })),
+    ];
+    expect(byExpectedCost(by(plan)).map(({ remedy }) => remedy)).toEqual([
+      ...['compress/prune-quantize-distil', 'compress/prune-quantize', 'compress/static-mixed'],
+      ...['quantize-static', 'compress/dynamic'],
+    ]);
+    expect(byExpectedCost(by(plan, [], 'compression-damage')).map(({ remedy }) => remedy)[0]).toBe('quantize-static');
+  });
+
+  it('gives way to what outcomes teach', () => {
+    const outcomes = many(9, 'compress/dynamic', 'promoted', { cause: 'latency', runnerSeconds: 30 });
+    const found = by([planned('dynamic', { objections: ['no'], seconds: 900 })], outcomes)[1]!;
+    expect(found).toMatchObject({ learned: true, planned: true, success: 9.1 / 11 });
+    expect(found.costSeconds).toBeCloseTo((915 + 9 * 30) / 10, 9);
+  });
+
+  it('is named in the reason of a choice', () => {
+    const choice = chooseRemedy('latency', input({ plan: [planned('static')] }));
+    expect(choice.reason).toContain('By the latest plan 67 % success and 60 s expected, so 90 s a success.');
   });
 });
 

@@ -1,4 +1,5 @@
 import type { Ladder, LadderCause } from './remedy-ladder.js';
+import { type PlannedRemedy, plannedPrior } from './remedy-plan.js';
 import { REMEDIES, type RemedyName } from './remedy.js';
 import { creditOf, type RemedyOutcome } from './remedy-outcome.js';
 
@@ -35,6 +36,8 @@ export interface RemedyEstimate {
   readonly secondsPerSuccess: number;
   /** False while there are too few outcomes: then the figures are the ladder's own. */
   readonly learned: boolean;
+  /** Whether the prior is what the model's latest plan expects, instead of the ladder's own. */
+  readonly planned: boolean;
 }
 
 /**
@@ -44,7 +47,8 @@ export interface RemedyEstimate {
  * of that and together at most two. Cost: weighted mean of what tries cost, the prior counting as one try. The prior cost
  * rises from rung to rung, in units that the measured costs set, so that without outcomes the order by expected cost of a
  * success is the ladder as it is written. A remedy with fewer than three outcomes (others' at a quarter) is not learned:
- * it keeps exactly its prior.
+ * it keeps exactly its prior. `plan`, the model's latest one, replaces the prior of the remedies that it speaks of, in
+ * seconds and in success: what cannot be done, or cannot help, comes later than the ladder has it.
  */
 export function estimateRemedies(
   cause: LadderCause,
@@ -52,6 +56,7 @@ export function estimateRemedies(
   ladder: Pick<Ladder, 'remedies'>,
   outcomes: readonly RemedyOutcome[],
   now: Date,
+  plan: readonly PlannedRemedy[] = [],
 ): RemedyEstimate[] {
   const units = costUnits(ladder.remedies);
   const tallies = ladder.remedies.map((remedy) =>
@@ -64,13 +69,16 @@ export function estimateRemedies(
   const scale = secondsPerUnit(tallies, units);
   return ladder.remedies.map((remedy, rung) => {
     const tally = tallies[rung]!;
-    const priorCost = scale * units[rung]!;
+    const planned = plannedPrior(remedy, cause, plan);
+    const { successes, failures } = planned ?? { successes: PRIOR_SUCCESSES, failures: PRIOR_FAILURES };
+    const priorCost = planned?.seconds ?? scale * units[rung]!;
     const known = tally.learned ? tally : NOTHING_KNOWN;
-    const success = (PRIOR_SUCCESSES + known.successes) / (PRIOR_SUCCESSES + PRIOR_FAILURES + known.weight);
+    const success = (successes + known.successes) / (successes + failures + known.weight);
     const costSeconds = (priorCost + known.cost) / (1 + known.weight);
     return {
       ...{ remedy, rung, tried: tally.tried, promoted: tally.promoted, elsewhere: tally.elsewhere },
       ...{ success, costSeconds, secondsPerSuccess: costSeconds / success, learned: tally.learned },
+      planned: planned !== null,
     };
   });
 }
@@ -82,11 +90,13 @@ export function byExpectedCost(estimates: readonly RemedyEstimate[]): RemedyEsti
 
 /** One estimate in a sentence with its figures. */
 export function inWords(estimate: RemedyEstimate, cause: LadderCause, model: string): string {
-  const { remedy, tried, promoted, elsewhere, learned, success, costSeconds, secondsPerSuccess } = estimate;
+  const { remedy, tried, promoted, elsewhere, learned, planned, success, costSeconds, secondsPerSuccess } = estimate;
   const here = `${remedy}: tried ${times(tried)} for ${cause} on ${model}${tried === 0 ? '' : `, ${promoted} promoted`}`;
   const others = elsewhere === 0 ? '' : `, ${times(elsewhere)} on other models`;
+  const expected = `${(success * 100).toFixed(0)} % success and ${seconds(costSeconds)} expected, so ${seconds(secondsPerSuccess)} a success`;
+  if (!learned && planned) return `${here}${others}; too few to learn from. By the latest plan ${expected}.`;
   if (!learned) return `${here}${others}; too few to learn from, so it keeps its place on the ladder.`;
-  return `${here}${others}; ${(success * 100).toFixed(0)} % success and ${seconds(costSeconds)} expected, so ${seconds(secondsPerSuccess)} a success.`;
+  return `${here}${others}; ${expected}.`;
 }
 
 interface Tally {

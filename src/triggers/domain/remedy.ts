@@ -43,6 +43,8 @@ export interface RemedyKind {
   readonly gpus: number;
   /** Expected runner time in units of the cheapest remedy. */
   readonly relativeCost: number;
+  /** Its name in the runner's catalogue, where plans speak of it. */
+  readonly plannedAs?: string;
   /** What it does, in a few words. */
   readonly does: string;
 }
@@ -50,11 +52,13 @@ export interface RemedyKind {
 export const REMEDIES: Readonly<Record<RemedyName, RemedyKind>> = {
   'quantize-static': {
     ...{ recipe: 'quantize-static', parameters: {}, trains: false, gpus: 0, relativeCost: 1 },
+    plannedAs: 'static',
     does: 'quantizes again, calibrated on fresh samples',
   },
   'quantize-static/percentile': {
     ...{ recipe: 'quantize-static', trains: false, gpus: 0, relativeCost: 1.25 },
     parameters: { method: 'percentile' },
+    plannedAs: 'static-percentile',
     does: 'the same with ranges that leave outliers out',
   },
   'quantize-static/keep-sensitive': {
@@ -78,26 +82,31 @@ export const REMEDIES: Readonly<Record<RemedyName, RemedyKind>> = {
   'compress/dynamic': {
     ...{ recipe: 'compress', trains: false, gpus: 0, relativeCost: 1.5 },
     parameters: { propose: ['dynamic'] },
+    plannedAs: 'dynamic',
     does: 'matrix products in eight bits whose scales are found while serving',
   },
   'compress/static-mixed': {
     ...{ recipe: 'compress', trains: false, gpus: 0, relativeCost: 4 },
     parameters: { propose: ['static-mixed'] },
+    plannedAs: 'static-mixed',
     does: 'a width for every layer, by what each one loses',
   },
   'compress/quantize-aware': {
     ...{ recipe: 'compress', trains: false, gpus: 0, relativeCost: 5 },
     parameters: { propose: ['quantize-aware'] },
+    plannedAs: 'quantize-aware',
     does: "trains the eight-bit graph itself to give the reference's answers",
   },
   'compress/prune-quantize': {
     ...{ recipe: 'compress', trains: false, gpus: 0, relativeCost: 6 },
     parameters: { propose: ['prune-quantize'] },
+    plannedAs: 'prune-quantize',
     does: 'removes channels, then quantizes what is left',
   },
   'compress/prune-quantize-distil': {
     ...{ recipe: 'compress', trains: false, gpus: 0, relativeCost: 9 },
     parameters: { propose: ['prune-quantize-distil'] },
+    plannedAs: 'prune-quantize-distil',
     does: "removes half of the channels, and distils and quantizes what is left towards the reference's answers",
   },
 };
