@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 
 import numpy as np
 import pytest
@@ -140,7 +141,7 @@ def test_bert_score_by_hand_and_for_empty_texts():
     assert bert_score(one[:0], two).f1 == 0
 
 
-def test_words_become_the_longest_known_pieces():
+def test_words_become_the_longest_known_pieces(tmp_path):
     pieces = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "un", "##afford", "##able", "cafe", ",", "東"]
     words = WordPiece(pieces)
     assert words.numbers("Unaffordable, CAFÉ") == [2, 4, 5, 6, 8, 7, 3]
@@ -148,6 +149,10 @@ def test_words_become_the_longest_known_pieces():
     assert words.numbers("cafe " * 50, most=6) == [2, 7, 7, 7, 7, 3]
     with pytest.raises(ValueError, match=r"\[CLS\]"):
         WordPiece(["[UNK]", "[SEP]"])
+    (tmp_path / "tokenizer.json").write_text(
+        json.dumps({"model": {"vocab": dict(zip(pieces, range(10), strict=True))}})
+    )
+    assert WordPiece.read(tmp_path / "tokenizer.json").numbers("cafe") == [2, 7, 3]
 
 
 def test_the_slice_that_fails_is_found_behind_a_good_mean():

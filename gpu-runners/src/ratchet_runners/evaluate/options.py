@@ -14,7 +14,9 @@ class TextEncoder(Document):
 
     #: Takes `input_ids` (and, where it asks, `attention_mask` and `token_type_ids`), gives one vector a token.
     model: str = Field(min_length=1, description="ONNX file of the encoder")
-    vocabulary: str = Field(min_length=1, description="vocab.txt of the encoder: one WordPiece a line")
+    vocabulary: str = Field(
+        min_length=1, description="vocab.txt of the encoder (one WordPiece a line) or tokenizer.json"
+    )
     output_vocabulary: str = Field(min_length=1, description="One word a line: what each class of an output stands for")
     lower_case: bool = True
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import unicodedata
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import cast
 
 UNKNOWN, START, END, PAD = "[UNK]", "[CLS]", "[SEP]", "[PAD]"
 LONGEST_WORD = 100
@@ -27,8 +29,14 @@ class WordPiece:
 
     @classmethod
     def read(cls, path: Path, lower_case: bool = True) -> WordPiece:
-        """From a vocab.txt. @throws OSError, ValueError"""
-        return cls(path.read_text(encoding="utf-8").splitlines(), lower_case)
+        """From a vocab.txt, or a tokenizer.json of the kind WordPiece. @throws OSError, ValueError"""
+        text = path.read_text(encoding="utf-8")
+        if path.suffix != ".json":
+            return cls(text.splitlines(), lower_case)
+        numbers: object = json.loads(text).get("model", {}).get("vocab")
+        if not isinstance(numbers, dict):
+            raise ValueError(f"{path} has no pieces with numbers: it is no WordPiece tokenizer")
+        return cls(sorted(cast("dict[str, int]", numbers), key=cast("dict[str, int]", numbers).__getitem__), lower_case)
 
     def numbers(self, text: str, most: int = 512) -> list[int]:
         """`[CLS] … [SEP]` as numbers, cut after `most`."""
