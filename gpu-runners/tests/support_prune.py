@@ -59,12 +59,12 @@ class Net:
             self.weights[self.weight(width)] = self.random.uniform(0.5, 1.5, width).astype(np.float32)
         return self.add("BatchNormalization", data, *list(self.weights)[-4:])
 
-    def model(self, logits: str, shape: list[Any], opset: int = 17) -> onnx.ModelProto:
+    def model(self, logits: str, shape: list[Any], opset: int = 17, tokens: bool = False) -> onnx.ModelProto:
         self.nodes[-1].output[list(self.nodes[-1].output).index(logits)] = "logits"
         graph = helper.make_graph(
             self.nodes,
             "net",
-            [helper.make_tensor_value_info("input", TensorProto.FLOAT, shape)],
+            [helper.make_tensor_value_info("input", TensorProto.INT64 if tokens else TensorProto.FLOAT, shape)],
             [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["batch", CLASSES])],
             [numpy_helper.from_array(value, name) for name, value in self.weights.items()],
         )

@@ -111,6 +111,19 @@ def test_a_shared_matrix_ties_its_layers() -> None:
     assert sum(part.constant == shared for part in group.slices) == 2
 
 
+def test_the_width_of_an_embedding_goes_but_none_of_its_rows() -> None:
+    net = Net(4)
+    table = net.weight(50, 24)
+    mean = net.add("ReduceMean", net.add("Gather", table, "input"), axes=[1], keepdims=0)
+    model = net.model(net.linear(mean, 24, 4), ["batch", "words"], tokens=True)
+    structure = analyse(model)
+    (group,) = structure.free
+    assert [(part.constant, part.axis) for part in group.slices if part.role == "makes"] == [(table, 1)]
+    pruned = remove(model, Removal({group.name: (1, 2, 3)}))
+    assert answers(pruned, np.arange(12).reshape(3, 4)).shape == (3, 4)
+    assert next(list(tensor.dims) for tensor in pruned.graph.initializer if tensor.name == table) == [50, 21]
+
+
 def test_groups_do_not_depend_on_weights() -> None:
     structure = analyse(conv_net(4))
     changed = silenced(structure, some_units(structure, 4))

@@ -153,16 +153,16 @@ def _structure(graph: Graph, sizes: Probe, carriers: dict[tuple[int, ...], int])
         makers = [place[:2] for place in signature if place[:2] in trace.made]
         if not makers:
             continue
-        makers.sort(key=lambda place: order[trace.made[place]])
+        makers.sort(key=lambda place: order[trace.made[place][0]])
         first = makers[0]
         found.append(
             (
                 Group(
-                    trace.made[first],
-                    _kind(graph, trace.made[first], bool(heads & set(roots))),
-                    tuple(dict.fromkeys(trace.made[place] for place in makers)),
+                    trace.made[first][0],
+                    _kind(graph, trace.made[first][0], bool(heads & set(roots))),
+                    _in_order((node for place in makers for node in trace.made[place]), order),
                     len(roots),
-                    len(members[roots[0]][first]) // _gates(graph, trace.made[first]),
+                    len(members[roots[0]][first]) // _gates(graph, trace.made[first][0]),
                     tuple(_slice(trace, members, roots, *place[:2]) for place in signature),
                 ),
                 roots,
@@ -178,6 +178,10 @@ def _structure(graph: Graph, sizes: Probe, carriers: dict[tuple[int, ...], int])
         if roots:
             units[name] = np.array(roots, dtype=np.int64)
     return Structure(trace, tuple(groups), units)
+
+
+def _in_order(nodes: Iterable[str], order: dict[str, int]) -> tuple[str, ...]:
+    return tuple(sorted(dict.fromkeys(nodes), key=lambda node: order[node]))
 
 
 def _members(trace: Trace) -> dict[int, dict[tuple[str, int], list[int]]]:
@@ -203,7 +207,8 @@ def _slice(
 def _blocked(trace: Trace, order: dict[str, int], free: set[int]) -> list[Group]:
     """One entry for each layer some of whose outputs must stay; layers that share them and the reason are one."""
     found: dict[tuple[str, tuple[int, ...]], list[str]] = {}
-    for (constant, axis), node in sorted(trace.made.items(), key=lambda item: order[item[1]]):
+    places = [(node, place) for place, nodes in trace.made.items() for node in nodes]
+    for node, (constant, axis) in sorted(places, key=lambda entry: order[entry[0]]):
         labels = trace.of(constant)[axis]
         if labels is None:
             found.setdefault(("it has a single output", (-order[node],)), []).append(node)

@@ -101,7 +101,7 @@ def summed_tensors(structure: Structure) -> list[tuple[str, int]]:
     trace = structure.trace
     units = {int(root) for roots in structure.units.values() for root in roots}
     found: dict[tuple[str, int], None] = {}
-    for node_name in dict.fromkeys(trace.summed.values()):
+    for node_name in dict.fromkeys(node for nodes in trace.summed.values() for node in nodes):
         for name in trace.graph.nodes[node_name].input:
             if not name or trace.graph.is_constant(name):
                 continue

@@ -15,6 +15,8 @@ from ratchet_runners.prune.probe import Probe
 
 #: One entry an axis: atoms of its positions, or None where positions along it never change (batch, space, time).
 Axes = list[Labels | None]
+#: (tensor, axis), and the nodes that use it in some way.
+Places = dict[tuple[str, int], list[str]]
 
 
 @dataclass(frozen=True)
@@ -53,10 +55,10 @@ class Trace:
     #: For tensors of shape numbers: where each comes from (None: a plain number).
     origins: dict[str, list[Origin | None]] = field(default_factory=dict[str, list["Origin | None"]])
     products: list[Product] = field(default_factory=list[Product])
-    #: (constant, axis) that a layer's outputs (its channels, features, heads) come from, with the node's name.
-    made: dict[tuple[str, int], str] = field(default_factory=dict[tuple[str, int], str])
+    #: (constant, axis) that a layer's outputs (its channels, features, heads) come from, with the nodes' names.
+    made: Places = field(default_factory=Places)
     #: (constant, axis) that a layer sums over.
-    summed: dict[tuple[str, int], str] = field(default_factory=dict[tuple[str, int], str])
+    summed: Places = field(default_factory=Places)
     resizes: list[Resize] = field(default_factory=list[Resize])
     #: Splits of axes that were met, in their order.
     splits: list[tuple[int, ...]] = field(default_factory=list[tuple[int, ...]])
@@ -95,6 +97,9 @@ class Trace:
     def keep(self, labels: Labels | None, reason: str) -> None:
         if labels is not None:
             self.atoms.keep(labels, reason)
+
+    def note(self, places: Places, place: tuple[str, int], node: onnx.NodeProto) -> None:
+        places.setdefault(place, []).append(node.name)
 
     def keep_all(self, name: str, reason: str) -> None:
         """No axis of this tensor may change."""

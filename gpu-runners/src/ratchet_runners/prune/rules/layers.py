@@ -18,10 +18,10 @@ def conv(trace: Trace, node: onnx.NodeProto, attributes: dict[str, Any]) -> list
     groups = int(attributes.get("group", 1))
     axes, kernel = trace.of(data), trace.of(weight)
     outputs, inputs = kernel[0], axes[1]
-    trace.made[(weight, 0)] = node.name
+    trace.note(trace.made, (weight, 0), node)
     if groups == 1:
         trace.tie(inputs, kernel[1], f"Conv ({node.name}) takes what keeps its shape")
-        trace.summed[(weight, 1)] = node.name
+        trace.note(trace.summed, (weight, 1), node)
     else:
         _grouped(
             trace, node, groups, inputs, outputs, kernel[1], trace.size(weight)[1], trace.size(weight)[0] // groups
@@ -39,10 +39,10 @@ def conv_transpose(trace: Trace, node: onnx.NodeProto, attributes: dict[str, Any
     groups = int(attributes.get("group", 1))
     axes, kernel = trace.of(data), trace.of(weight)
     inputs = trace.tie(axes[1], kernel[0], f"ConvTranspose ({node.name}) takes what keeps its shape")
-    trace.summed[(weight, 0)] = node.name
+    trace.note(trace.summed, (weight, 0), node)
     if groups == 1:
         outputs = kernel[1]
-        trace.made[(weight, 1)] = node.name
+        trace.note(trace.made, (weight, 1), node)
     else:
         width = trace.size(weight)[1]
         outputs = trace.atoms.fresh(groups * width)
@@ -79,7 +79,7 @@ def _grouped(
     if within is not None and not whole_groups(groups, wide_in, wide_out):
         trace.atoms.tie(by_group_in, within[None, :])
         trace.atoms.tie(by_group_out, by_group_out[:1])
-        trace.summed[(node.input[1], 1)] = node.name
+        trace.note(trace.summed, (node.input[1], 1), node)
         return
     trace.keep(within, f"{node.op_type} ({node.name}) loses whole groups only")
     trace.atoms.tie(by_group_in, by_group_in[:, :1])
@@ -151,8 +151,8 @@ def _leading(trace: Trace, node: onnx.NodeProto, a: str, b: str, position: int) 
 def _name(trace: Trace, node: onnx.NodeProto, weight: str, over: int, out: int) -> None:
     """Says which axis of a constant weight makes outputs and over which one is summed."""
     if trace.graph.is_constant(weight):
-        trace.made[(weight, out)] = node.name
-        trace.summed[(weight, over)] = node.name
+        trace.note(trace.made, (weight, out), node)
+        trace.note(trace.summed, (weight, over), node)
 
 
 def _count(

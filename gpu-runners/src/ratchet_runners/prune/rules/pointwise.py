@@ -140,7 +140,7 @@ def reduction(trace: Trace, node: onnx.NodeProto, attributes: dict[str, Any]) ->
         if labels is not None and node.op_type not in SUMS:
             trace.keep(labels, f"{node.op_type} ({node.name}) is taken over it")
         elif labels is not None:
-            trace.summed[(node.input[0], position)] = node.name
+            trace.note(trace.summed, (node.input[0], position), node)
     kept = bool(attributes.get("keepdims", 1))
     return [
         [None if position in reduced else axes[position] for position in range(rank) if kept or position not in reduced]

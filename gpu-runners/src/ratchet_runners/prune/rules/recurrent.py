@@ -33,9 +33,9 @@ def recurrent(trace: Trace, node: onnx.NodeProto, attributes: dict[str, Any]) ->
     if units is not None:
         _tie_gates(trace, node, gates, units)
         trace.resizes.append(Resize(node.name, ((0, units),)))
-        trace.made[(recurrence, 1)] = node.name
-        trace.summed[(recurrence, 2)] = node.name
-    trace.summed[(weight, 2)] = node.name
+        trace.note(trace.made, (recurrence, 1), node)
+        trace.note(trace.summed, (recurrence, 2), node)
+    trace.note(trace.summed, (weight, 2), node)
     _work(trace, node, gates)
     last: Axes = [None, units]
     if _batch_first(node):

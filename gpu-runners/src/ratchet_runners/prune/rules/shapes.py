@@ -144,6 +144,8 @@ def gather(trace: Trace, node: onnx.NodeProto, attributes: dict[str, Any]) -> li
     axes = trace.of(data)
     axis = int(attributes.get("axis", 0)) % len(axes)
     trace.keep(axes[axis], f"Gather ({node.name}) looks up positions of it")
+    if trace.graph.is_constant(data) and chosen is None and len(axes) == 2:
+        trace.note(trace.made, (data, 1 - axis), node)
     inner: Axes = trace.free(indices)
     return [[*axes[:axis], *inner, *axes[axis + 1 :]]]
 
