@@ -9,6 +9,8 @@ import onnx
 import pytest
 from onnx import TensorProto
 
+from ratchet_runners.distil.config import Distil
+from ratchet_runners.distil.run import distil
 from ratchet_runners.documents.job import ModelContract
 from ratchet_runners.engine.quantized_layout import layout_of
 from ratchet_runners.faults import DataUnusable, ModelUnusable
@@ -83,6 +85,16 @@ def test_a_quantized_model_keeps_its_widths_and_topology() -> None:
     ]
     assert result.model != model
     assert bits_of(result.model) == bits_of(model)
+
+
+def test_distillation_trains_a_quantized_model_where_it_is() -> None:
+    model, source = placed(trained(), bits=4), trained()
+    result = distil(Distil(epochs=1), model, bench_of(models={"reference": source, "source": source}))
+    assert not result.refusals
+    assert result.model != model
+    assert [node.SerializeToString() for node in result.model.graph.node] == [
+        node.SerializeToString() for node in model.graph.node
+    ]
 
 
 def test_no_time_gives_what_rounding_gives_and_says_so() -> None:

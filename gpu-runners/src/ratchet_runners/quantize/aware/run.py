@@ -13,6 +13,7 @@ from ratchet_runners.quantize.aware.config import QuantizeAware
 from ratchet_runners.quantize.aware.lesson import Lesson
 from ratchet_runners.quantize.aware.placing import Placed, place_pairs
 from ratchet_runners.quantize.aware.training import figures_of, train_quantized
+from ratchet_runners.quantize.counterpart import before_quantization
 from ratchet_runners.registry import StepResult, technique
 from ratchet_runners.workbench import Workbench
 
@@ -26,7 +27,7 @@ def quantize_aware(config: QuantizeAware, model: onnx.ModelProto, bench: Workben
     """
     torch.set_num_threads(bench.threads)
     if is_quantized(model):
-        placed = Placed(model, bench.source())
+        placed = Placed(model, before_quantization(bench))
     else:
         bench.tell("normalise", 0.0, "")
         plain = normalise(model, bench.rows.input[bench.split.train[:32]], bench.contract, bench.threads)
