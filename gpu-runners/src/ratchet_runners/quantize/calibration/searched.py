@@ -13,11 +13,15 @@ _Doubles = npt.NDArray[np.float64]
 #: Shares of the whole range that are tried; 1 is among them, so that no search is worse than minimum and maximum.
 SHARES = np.linspace(1.0, 0.02, 99)
 
+#: Bins to either side that a count is compared with, how often their upper quartile makes a spike, and at least what.
+NEIGHBOURS, SPIKE, LEAST_SPIKE = 16, 4, 8
+
 
 def closest(histogram: Histogram, levels: int, symmetric: bool) -> Range:
     """The range with the least mean squared error of values rounded to `levels` levels, by a grid over both ends.
 
-    First both ends shrink together, then each alone, twice. Never worse than minimum to maximum on `squared_error`.
+    First a limit for magnitudes at both ends, then each end alone, twice. Never worse than minimum to maximum on
+    `squared_error`.
     """
     low, high = _whole(histogram, symmetric)
 
@@ -26,13 +30,19 @@ def closest(histogram: Histogram, levels: int, symmetric: bool) -> Range:
         chosen = int(np.argmin(errors))
         return float(lows[chosen]), float(highs[chosen])
 
-    found = best(low * SHARES, high * SHARES)
+    found = best(*_limited(low, high))
     if symmetric:
         return found
     for _ in range(2):
         found = best(_between(low, found[0]), np.full(len(SHARES) + 1, found[1]))
         found = best(np.full(len(SHARES) + 1, found[0]), _between(high, found[1]))
     return found
+
+
+def _limited(low: float, high: float) -> tuple[_Doubles, _Doubles]:
+    """Both ends under limits for magnitudes, the whole range first."""
+    limits = max(-low, high) * SHARES
+    return np.maximum(low, -limits), np.minimum(high, limits)
 
 
 def _between(whole: float, present: float) -> _Doubles:
@@ -59,16 +69,16 @@ def least_divergent(histogram: Histogram, levels: int, symmetric: bool) -> Range
     """The range with the least Kullback-Leibler divergence between what was seen, clipped, and the same in `levels`.
 
     As TensorRT does it (Migacz, 2017, "8-bit inference with TensorRT"): what lies outside is counted at the ends of the
-    reference distribution, but not in the quantized one, so that clipping costs. There the range is that of absolute
-    values; here both ends shrink in proportion, which is the same for symmetric ranges and keeps others asymmetric. The
-    divergence that mere chance gives to finely counted values is taken off (as Miller, 1955, for the entropy itself):
-    without that a tensor of which little was seen would be clipped for nothing.
+    reference distribution, but not in the quantized one, so that clipping costs. As there magnitudes get a limit;
+    an end that is nearer to zero than that stays where it is. The divergence that mere chance gives to finely counted
+    values is taken off (as Miller, 1955, for the entropy itself): without that a tensor of which little was seen would
+    be clipped for nothing.
     """
     low, high = _whole(histogram, symmetric)
-    values, counts = histogram.centres(), _without_zeros(histogram)
+    values, counts = histogram.centres(), _without_spikes(histogram)
     best, found = np.inf, (low, high)
-    for share in SHARES:
-        span = (low * float(share), high * float(share))
+    for below, above in zip(*_limited(low, high), strict=True):
+        span = (float(below), float(above))
         inside = (values >= span[0]) & (values <= span[1])
         if inside.sum() < levels // 2:
             break
@@ -78,14 +88,17 @@ def least_divergent(histogram: Histogram, levels: int, symmetric: bool) -> Range
     return found
 
 
-def _without_zeros(histogram: Histogram) -> npt.NDArray[np.int64]:
-    """Counts with zeros evened out: padding and rectifiers make a spike of them, and zero is always a level anyhow."""
-    counts, zero = histogram.counts.copy(), -histogram.first
-    if 0 < zero < len(counts) - 1:
-        counts[zero] = (counts[zero - 1] + counts[zero + 1]) // 2
-    elif zero == 0 and len(counts) > 1:
-        counts[0] = counts[1]
-    return counts
+def _without_spikes(histogram: Histogram) -> npt.NDArray[np.int64]:
+    """Counts without what towers over its neighbourhood: zeros of rectifiers and padding, answers to a blank ground.
+
+    One level holds such a value well, but evening it out over a level's bins would outweigh all the rest.
+    """
+    counts = histogram.counts
+    if len(counts) <= NEIGHBOURS:
+        return counts
+    around = np.pad(counts, NEIGHBOURS, mode="reflect")
+    usual = np.quantile(np.lib.stride_tricks.sliding_window_view(around, 2 * NEIGHBOURS + 1), 0.75, axis=1)
+    return np.minimum(counts, np.maximum(LEAST_SPIKE, SPIKE * usual).astype(np.int64))
 
 
 def _divergence(
