@@ -110,6 +110,20 @@ def with_choice(model: onnx.ModelProto) -> onnx.ModelProto:
     return made
 
 
+def with_choice_by_shape(model: onnx.ModelProto) -> onnx.ModelProto:
+    """An `If` that asks how high the rows are, as exporters write it for a squeeze."""
+    made = with_constant_choice(model)
+    made.graph.input[0].type.tensor_type.shape.dim[2].dim_param = "height"
+    made.graph.node.insert(0, helper.make_node("Shape", ["input"], ["sizes"]))
+    made.graph.node.insert(1, helper.make_node("Gather", ["sizes", "two"], ["height"]))
+    made.graph.node.insert(2, helper.make_node("Equal", ["height", "eight"], ["fits"]))
+    made.graph.initializer.extend(
+        numpy_helper.from_array(np.array(value, np.int64), name) for name, value in (("two", 2), ("eight", 8))
+    )
+    made.graph.node[-1].input[0] = "fits"
+    return made
+
+
 @pytest.mark.parametrize(
     "spoil",
     [
@@ -121,8 +135,9 @@ def with_choice(model: onnx.ModelProto) -> onnx.ModelProto:
         with_double_names,
         with_stale_shapes,
         with_constant_choice,
+        with_choice_by_shape,
     ],
-    ids=["constants", "identity", "half-cast", "half", "inputs", "names", "stale", "if"],
+    ids=["constants", "identity", "half-cast", "half", "inputs", "names", "stale", "if", "if-shape"],
 )
 def test_awkward_forms_become_plain_and_answer_the_same(spoil: Callable[[onnx.ModelProto], onnx.ModelProto]) -> None:
     made = plain(spoil(network()))
@@ -133,6 +148,7 @@ def test_awkward_forms_become_plain_and_answer_the_same(spoil: Callable[[onnx.Mo
     } == {"Conv": 2, "Gemm": 1}
     assert TensorProto.FLOAT16 not in weights.values()
     assert not {"Constant", "Identity", "Cast", "If"} & {node.op_type for node in made.graph.node}
+    assert len(made.graph.node) == len(network().graph.node)
     assert [value.name for value in made.graph.input] == ["input"]
     assert not made.graph.value_info
     assert {entry.domain for entry in made.opset_import} == {""}
@@ -165,6 +181,18 @@ def test_a_choice_by_the_data_is_refused_by_name() -> None:
         plain(with_choice(network()))
     assert "choose" in caught.value.faults[0]
     assert "export" in caught.value.faults[0]
+
+
+def test_a_choice_by_the_size_of_the_batch_is_refused() -> None:
+    model = with_choice_by_shape(network())
+    next(tensor for tensor in model.graph.initializer if tensor.name == "two").CopyFrom(
+        numpy_helper.from_array(np.array(0, np.int64), "two")
+    )
+    next(tensor for tensor in model.graph.initializer if tensor.name == "eight").CopyFrom(
+        numpy_helper.from_array(np.array(1, np.int64), "eight")
+    )
+    with pytest.raises(ModelUnusable, match="decides while it runs"):
+        plain(model)
 
 
 def quantized_network() -> onnx.ModelProto:

@@ -12,6 +12,7 @@ import onnxruntime as ort
 from ratchet_runners.data.rows import Inputs
 from ratchet_runners.documents.job import ModelContract
 from ratchet_runners.faults import ModelUnusable
+from ratchet_runners.model.choices import settled
 from ratchet_runners.model.graph import Graph, constant_of, copy_of, kind_of
 from ratchet_runners.model.lifting import OLDEST_OPSET, lifted
 from ratchet_runners.model.scoring import score, serialise
@@ -85,9 +86,12 @@ def normalise(
     _drop_overridable_inputs(plain)
     if not present:
         plain = _basic_optimised(plain)
+        fixed = settled(plain, contract.input.name, rows)
+        plain = plain if fixed is plain else _basic_optimised(fixed)
     older = lifted(plain, opset)
     plain = older if older is plain or present else _basic_optimised(older)
     _refuse_control_flow(plain)
+    _drop_dead_nodes(plain)
     _make_initializers(plain)
     del plain.graph.value_info[:]
     _name_nodes(plain)
@@ -139,7 +143,7 @@ def _basic_optimised(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def _refuse_control_flow(model: onnx.ModelProto) -> None:
-    """`If` on a constant is folded already; what is left depends on the data."""
+    """`If` on a constant or on shapes alone is folded already; what is left depends on the data."""
     left = [node for node in model.graph.node if kind_of(node) in CONTROL_FLOW]
     if left:
         raise ModelUnusable(
@@ -150,6 +154,18 @@ def _refuse_control_flow(model: onnx.ModelProto) -> None:
                 for node in left
             ],
         )
+
+
+def _drop_dead_nodes(model: onnx.ModelProto) -> None:
+    """What made a condition that is settled by now."""
+    used = {value.name for value in model.graph.output}
+    kept: list[onnx.NodeProto] = []
+    for node in reversed(model.graph.node):
+        if used & set(node.output):
+            kept.append(node)
+            used.update(node.input)
+    del model.graph.node[:]
+    model.graph.node.extend(reversed(kept))
 
 
 def _make_initializers(model: onnx.ModelProto) -> None:
