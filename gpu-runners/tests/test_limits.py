@@ -117,3 +117,32 @@ def test_threads_are_limited_before_anything_heavy_is_imported(tmp_path: Path) -
     finally:
         os.environ.clear()
         os.environ.update(saved)
+
+
+def test_no_more_processors_are_used_than_allowed(tmp_path: Path) -> None:
+    """Threads that wait count nothing: what counts is time on processors, which one thread cannot exceed."""
+    import os
+
+    output = tmp_path / "out"
+    started = time.monotonic()
+    process = subprocess.Popen(
+        command("run", slow_job(tmp_path, limits__wallSeconds=12), "--output", output),
+        env=environment(),
+        stderr=subprocess.DEVNULL,
+    )
+    _, _, used = os.wait4(process.pid, 0)
+    process.returncode = 0
+    assert used.ru_utime + used.ru_stime <= 1.3 * (time.monotonic() - started)
+
+
+def test_percentile_calibration_holds_a_batch_and_not_the_rows(tmp_path: Path) -> None:
+    rows, labels = images(4000, 3)
+    write_table(table(rows, labels, 100, "fresh", "f"), tmp_path / "train.arrow")
+    peaks: list[int] = []
+    for method in ("min-max", "percentile"):
+        parameters = {"method": method, "calibrationRows": 3000}
+        job = write_job(tmp_path, parameters=parameters, data__train__rows=4000)
+        assert run(job, tmp_path / method).returncode == 0
+        peaks.append(report(tmp_path / method)["peakRssBytes"])
+    # All activations of 3,000 rows would be 100 MB.
+    assert peaks[1] < peaks[0] + (40 << 20)

@@ -30,6 +30,7 @@ CATALOGUE: dict[str, Steps] = {
     "prune": [("prune-channels", {"ratio": 0.5})],
     "prune-quantize": [("prune-channels", {"ratio": 0.35}), ("quantize-static", {})],
     "prune-quantize-distil": [("prune-channels", {"ratio": 0.5}), ("distil", {}), ("quantize-aware", {})],
+    "joint": [("joint", {})],
     "distil-static": [("distil", {}), ("quantize-static", {})],
 }
 

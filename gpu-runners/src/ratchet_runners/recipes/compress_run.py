@@ -22,6 +22,9 @@ from ratchet_runners.recipes.verdict import objections
 from ratchet_runners.technique import Subject
 from ratchet_runners.workbench import Workbench
 
+#: Time that is kept back for the final evaluation, at most: seconds, and a share of the job's.
+EVALUATION_SECONDS, EVALUATION_SHARE = 20.0, 0.15
+
 
 def compress(config: Compress, reference: onnx.ModelProto, bench: Workbench) -> Made:
     """Validates all alternatives, tries them, and measures the best on rows that the search never saw.
@@ -39,7 +42,9 @@ def compress(config: Compress, reference: onnx.ModelProto, bench: Workbench) -> 
     plan = planned(subject, costs, training)
     if any(step.needs().torch for way in ways for step in way.steps):
         prepare_torch(bench)
-    search = Search(bench, plain, lambda name, model: measure(name, model, reference, bench), config.least_gain)
+    search = Search(
+        _within(bench), plain, lambda name, model: measure(name, model, reference, bench), config.least_gain
+    )
 
     def made(best: Tried | None, whole: bool) -> Made:
         reasons = tuple(f"{name}: {reason}" for name, reason in impossible)
@@ -60,6 +65,11 @@ def planned(subject: Subject, costs: Costs, training: bool) -> tuple[PlannedAlte
     """
     looked = [name for name in ALTERNATIVES if training or not any(step.needs().torch for step in steps_of(name))]
     return tuple(_planned(forecast(name, steps_of(name), subject, costs)) for name in looked)
+
+
+def _within(bench: Workbench) -> Workbench:
+    """The bench with the time that the search may take: the final evaluation needs some, too."""
+    return replace(bench, deadline=bench.deadline - min(EVALUATION_SECONDS, EVALUATION_SHARE * bench.wall_seconds))
 
 
 def _trains(config: Compress) -> bool:
