@@ -13,30 +13,42 @@ SHAPE_OPERATORS = frozenset({"Shape", "Size"})
 
 
 def cut_tensors(graph: Graph, output: str) -> list[str]:
-    """Tensors strictly between input and output that every path from one to the other runs through, in order.
+    """Tensors strictly between input and output that all that was learned runs through, in order.
 
     They are the articulation points of the graph of activations: after a node in topological order exactly one
-    activation is still to be used. Constants and what is computed from shapes alone do not count; nodes must be sorted.
+    activation is still to be used. An activation is what a matrix of weights had a part in: the input, masks of
+    it, constants and what is computed from shapes alone do not count. Nodes must be sorted.
     """
     needed = _needed(graph, output)
-    active = set(graph.inputs)
+    weights = _weights(graph, needed)
+    active: set[str] = set()
     waiting: Counter[str] = Counter()
     for node in needed:
         waiting.update({name: 1 for name in dict.fromkeys(node.input) if name})
-    live = {name for name in active if waiting[name]}
+    live: set[str] = set()
     found: list[str] = []
     for node in needed:
         taken = [name for name in dict.fromkeys(node.input) if name]
         for name in taken:
             waiting[name] -= 1
-        if node.op_type not in SHAPE_OPERATORS and any(name in active for name in taken):
+        learned = any(name in active or name in weights for name in taken)
+        if learned and node.op_type not in SHAPE_OPERATORS and node.output[0] not in weights:
             active.update(name for name in node.output if name)
             live.update(name for name in node.output if name and waiting[name])
         live = {name for name in live if waiting[name]}
         if len(live) == 1:
             (name,) = live
-            if name not in graph.inputs and (not found or found[-1] != name):
+            if not found or found[-1] != name:
                 found.append(name)
+    return found
+
+
+def _weights(graph: Graph, nodes: list[onnx.NodeProto]) -> set[str]:
+    """Constants of at least two dimensions above one, and what integer ones of them stand for."""
+    found = {tensor.name for tensor in graph.model.graph.initializer if sum(size > 1 for size in tensor.dims) >= 2}
+    for node in nodes:
+        if node.op_type in ("DequantizeLinear", "Identity", "Transpose", "Cast") and node.input[0] in found:
+            found.add(node.output[0])
     return found
 
 

@@ -117,7 +117,8 @@ def _adds_its_start(graph: Graph, block: Block) -> bool:
         if node is None:
             continue
         if node.op_type in ("Add", "Sum") and any(taken in same for taken in node.input):
-            return _has_weights(graph, block)
+            # A constant on the other side, e.g. the embedding of positions, is no block.
+            return not any(graph.is_constant(taken) for taken in node.input) and _has_weights(graph, block)
         found.extend(taken for taken in node.input if taken)
     return False
 
