@@ -11,6 +11,8 @@ from onnx import helper, numpy_helper
 
 from ratchet_runners.model.graph import Graph
 from ratchet_runners.model.scoring import serialise
+from ratchet_runners.quantize.bias.config import CorrectBias
+from ratchet_runners.quantize.bias.run import correct_bias
 from ratchet_runners.quantize.counterpart import counterparts
 from ratchet_runners.quantize.rounding.adaround import Grid, round_adaptively
 from ratchet_runners.quantize.rounding.config import RoundAdaptively
@@ -115,6 +117,15 @@ def test_four_bit_models_answer_nearer_to_the_float_model(per_channel: bool, gro
     for name, old in ((node.input[0], node) for node in quantized.graph.node if node.op_type == "DequantizeLinear"):
         if any(tensor.name == name for tensor in quantized.graph.initializer):
             assert constant(result.model, name).dtype == constant(quantized, name).dtype, old.name
+
+
+def test_bias_correction_knows_the_layers_of_a_rounded_model() -> None:
+    model, rows = network(2)
+    bench = bench_of(model, rows)
+    rounded = round_weights(
+        RoundAdaptively(iterations=0, correct_bias=False), placed(model, rows, ("Conv", "Gemm")), bench
+    )
+    assert correct_bias(CorrectBias(), rounded.model, bench).figures["layers"] == 3
 
 
 def test_the_same_inputs_give_the_same_bytes() -> None:
