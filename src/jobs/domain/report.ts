@@ -29,13 +29,16 @@ export type RunnerReport = {
     readonly labelled: number;
     readonly replay: number;
     /** Rows for training, for choosing, for the final figures; absent in reports of older runners. */
-    readonly split?: {
-      readonly by: 'request' | 'entity' | 'time';
-      readonly train: number;
-      readonly select: number;
-      readonly heldBack: number;
-      readonly entities: number | null;
-    } | null;
+    readonly split?:
+      | {
+          readonly by: 'request' | 'entity' | 'time';
+          readonly train: number;
+          readonly select: number;
+          readonly heldBack: number;
+          readonly entities: number | null;
+        }
+      | null
+      | undefined;
   };
   readonly figures: Readonly<Record<string, number | null>>;
   readonly steps: readonly Readonly<Record<string, unknown>>[];
@@ -45,14 +48,14 @@ export type RunnerReport = {
   readonly wallSeconds: number;
   readonly peakRssBytes: number;
   /** Everything that was tried, in that order; recipes that try one thing tell nothing here. */
-  readonly alternatives?: readonly ReportedAlternative[];
+  readonly alternatives?: readonly ReportedAlternative[] | undefined;
   /** The candidate on rows that no search saw, as the runner's evaluation wrote it. */
-  readonly evaluation?: Readonly<Record<string, unknown>> | null;
+  readonly evaluation?: Readonly<Record<string, unknown>> | null | undefined;
   /** What the runner expected of everything it could have tried. */
-  readonly plan?: readonly PlannedAlternative[];
+  readonly plan?: readonly PlannedAlternative[] | undefined;
   /** Profile of the machine that the candidate is made for. */
-  readonly hardware?: string | null;
-  readonly objectives?: Readonly<Record<string, unknown>> | null;
+  readonly hardware?: string | null | undefined;
+  readonly objectives?: Readonly<Record<string, unknown>> | null | undefined;
 };
 
 /** One way to a candidate and what became of it. */

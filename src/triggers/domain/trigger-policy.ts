@@ -5,6 +5,7 @@ import type { Attribution } from './attribution.js';
 import { chooseRemedy } from './choose-remedy.js';
 import { type OpenChange, obstacleTo } from './obstacles.js';
 import type { RemedyOutcome } from './remedy-outcome.js';
+import type { PlannedRemedy } from './remedy-plan.js';
 import type { TriggerCharge } from './trigger-budget.js';
 import type { Trigger, TriggerDecision, TriggerSpec } from './trigger.js';
 
@@ -19,6 +20,8 @@ export interface PolicyInput {
   readonly triggers: readonly Trigger[];
   /** How remedies ended on all models. */
   readonly outcomes: readonly RemedyOutcome[];
+  /** What the model's latest report expected of every remedy; absent where nobody asked. */
+  readonly plan?: readonly PlannedRemedy[];
   /** Who is changing what serves the model now. */
   readonly lockHolder: string | null;
   /** Experiments and rollouts of the model that have not ended. */
