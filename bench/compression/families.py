@@ -28,7 +28,7 @@ def make_family(name: str, sources: dict[str, Path], folder: Path, threads: int,
     torch.set_num_threads(threads)
     data, network, epochs, rate = _recipe(name, sources, quick)
     began = time.monotonic()
-    _train(network, data, epochs, rate, name)
+    train(network, data, epochs, rate, name)
     network.eval()
     export(network, torch.from_numpy(data.train[0][:3]), target / "model.onnx")
     torch.save(network.state_dict(), target / "weights.pt")
@@ -51,7 +51,7 @@ def make_family(name: str, sources: dict[str, Path], folder: Path, threads: int,
         "output": {"name": "logits", "datatype": "FP32", "shape": [-1, data.classes]},
     }
     (target / "contract.json").write_text(json.dumps(contract, indent=2))
-    correct = _accuracy(network, *data.test)
+    correct = accuracy(network, *data.test)
     weights = sum(parameter.numel() for parameter in network.parameters())
     seconds = time.monotonic() - began
     print(f"{name}: {weights:,} weights, {correct:.4f} right of {len(data.test[1])}, {seconds:.0f} s", flush=True)
@@ -69,7 +69,8 @@ def _recipe(name: str, sources: dict[str, Path], quick: bool) -> tuple[DataSet, 
     return vowels(sources["vowels"]), Recurrent(CHANNELS, 9), 40 if quick else 80, 3e-3
 
 
-def _train(network: nn.Module, data: DataSet, epochs: int, rate: float, name: str) -> None:
+def train(network: nn.Module, data: DataSet, epochs: int, rate: float, name: str = "") -> None:
+    """AdamW, one cycle of the rate; `name` chooses the augmentation of a family and tells progress."""
     rows, labels = (torch.from_numpy(values) for values in data.train)
     batch = 32 if len(rows) < 1000 else 64
     generator = np.random.default_rng(7)
@@ -90,7 +91,7 @@ def _train(network: nn.Module, data: DataSet, epochs: int, rate: float, name: st
             optimizer.step()
             schedule.step()
             total += loss.item() * len(chosen)
-        if epochs < 20 or epoch % 10 == 9:
+        if name and (epochs < 20 or epoch % 10 == 9):
             print(f"{name}: epoch {epoch + 1} of {epochs}, loss {total / len(order):.4f}", flush=True)
 
 
@@ -103,7 +104,7 @@ def _augmented(inputs: torch.Tensor, generator: np.random.Generator, name: str) 
     return inputs
 
 
-def _accuracy(network: nn.Module, rows: np.ndarray, labels: np.ndarray) -> float:
+def accuracy(network: nn.Module, rows: np.ndarray, labels: np.ndarray) -> float:
     with torch.no_grad():
         answers = [network(torch.from_numpy(rows[start : start + 256])) for start in range(0, len(rows), 256)]
     return float((torch.cat(answers).argmax(1).numpy() == labels).mean())

@@ -49,7 +49,7 @@ def main() -> int:
         ]
         results += run_peers(family, options.folder / "peers", options)
         found[name] = (results, judge(family, results, options))
-    drift = incremental(options.folder, options) if "cnn" in found else None
+    drift = incremental(options.folder, options) if "small" in found and not options.quick else None
     write_pages(found, drift, options, time.monotonic() - began)
     return 0
 

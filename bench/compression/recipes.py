@@ -64,6 +64,8 @@ def _cnn() -> dict[str, Steps]:
         "pipeline-50": [prune, _aware(8), step("distil", student="incoming")],
         "joint-50": [step("joint", ratio=0.5)],
         "pipeline-50-w4": [prune, _aware(4)],
+        "prune-65-aware-w8": [step("prune-channels", ratio=0.65), _aware(8)],
+        "prune-65-aware-w4": [step("prune-channels", ratio=0.65), _aware(4)],
         "distil-derived-static": [step("distil", student="derived", epochs=8), static],
         "distil-features": [prune, step("distil", features={})],
         "distil-attention": [prune, step("distil", attention={"weight": 100.0})],

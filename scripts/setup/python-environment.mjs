@@ -26,7 +26,7 @@ export const pythonEnvironment = {
       fail: 'the Python environment could not be made',
     });
     const install = ['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '--progress-bar', 'off'];
-    await run(pythonBinary, [...install, '-e', `${RUNNERS}[train,dev]`], {
+    await run(pythonBinary, [...install, '-e', `${RUNNERS}[train,builder,dev]`], {
       activity: pipActivity(),
       doing: 'pip works out the versions',
       fail: 'the Python packages could not be installed',
