@@ -10,6 +10,8 @@ from pydantic import BaseModel
 
 from ratchet_runners.documents.job import Job
 from ratchet_runners.documents.report import Failure, ProgressEvent, Report
+from ratchet_runners.evaluate.document import Evaluation
+from ratchet_runners.export.document import Export
 from ratchet_runners.recipes import PARAMETERS
 
 
@@ -20,6 +22,8 @@ def schemas() -> dict[str, dict[str, Any]]:
         "report.v1": Report,
         "error.v1": Failure,
         "progress.v1": ProgressEvent,
+        "evaluation.v1": Evaluation,
+        "export.v1": Export,
         **{f"{recipe}.v1": parameters for recipe, parameters in PARAMETERS.items()},
     }
     return {

@@ -96,8 +96,8 @@ def _latency_objections(measured: Measured, objectives: Objectives) -> list[str]
 def best_of(candidates: Sequence[Measured], objectives: Objectives, least_gain: float) -> int | None:
     """Position of the best of those that keep to the objectives: by what is favoured, then by the next criterion, at
     last by the order. Latencies that differ by less than `least_gain`, sizes by less than a hundredth and losses by
-    less than a row count as equal. None where none may. Only where latency is favoured does a timing have a say, so that
-    otherwise equal inputs give the same candidate on any day.
+    less than a row count as equal. None where none may. Only where latency is favoured does a timing have a say, so
+    that otherwise equal inputs give the same candidate on any day.
     """
     able = [position for position, each in enumerate(candidates) if not objections(each, objectives)]
     orders = {
