@@ -24,7 +24,11 @@ const PEERS = ['nncf==3.4.0', 'torch-pruning==1.6.1', 'aimet-onnx==2.42.0'];
 
 const args = process.argv.slice(2);
 if (args.includes('--help')) {
-  console.log(readFileSync(fileURLToPath(import.meta.url), 'utf8').match(/\/\*\*([\s\S]*?)\*\//)[1].replace(/^ \* ?/gm, ''));
+  console.log(
+    readFileSync(fileURLToPath(import.meta.url), 'utf8')
+      .match(/\/\*\*([\s\S]*?)\*\//)[1]
+      .replace(/^ \* ?/gm, ''),
+  );
   process.exit(0);
 }
 if (args.includes('--fresh')) rmSync(join(FOLDER, 'work'), { recursive: true, force: true });
