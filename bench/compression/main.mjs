@@ -3,7 +3,7 @@
  *
  *   --quick          small base models, few recipes and rounds: under ten minutes, nothing committed is written
  *   --family NAME    cnn, encoder, gru or small; may be given again
- *   --threads N      for training and measuring; 1 by default, because timings are of one thread
+ *   --threads N      for our jobs, 2 by default; latencies are always measured with one
  *   --no-peers       without NNCF, AIMET and Torch-Pruning (their environment takes a gigabyte)
  *   --fresh          forgets what an earlier, perhaps interrupted run has finished
  *

@@ -14,7 +14,7 @@ def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="npm run bench:compression --")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--family", action="append", choices=("cnn", "encoder", "gru", "small"))
-    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--sources", type=json.loads, required=True)
     parser.add_argument("--peers", default="")

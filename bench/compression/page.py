@@ -52,7 +52,7 @@ def _page(
     parts = [
         "# Compression",
         "Written by `npm run bench:compression`" + (" `-- --quick`." if options.quick else "."),
-        "Every model runs on ONNX Runtime with one thread, all models of a family interleaved call by call on the same rows. "
+        "Latency is of ONNX Runtime with one thread, all models of a family interleaved call by call on the same rows. "
         "Our recipes and the peers get the same unlabelled traffic (NNCF's accuracy control gets labels too, because it asks "
         "for them); base models, traffic and test rows are disjoint. Speed is the median over rounds of the ratio within a round. "
         "PGD attacks the full-precision model; noise is in spreads of a feature. Intervals are of 95 %.",
@@ -87,7 +87,7 @@ def _machine(options: Any) -> str:
         (line.partition(":")[2].strip() for line in _lines("/proc/cpuinfo") if line.startswith("model name")),
         platform.machine(),
     )
-    return f"{model}, {os.cpu_count()} processors, {options.threads} thread; Python {platform.python_version()}, {versions}."
+    return f"{model}, {os.cpu_count()} processors, jobs with {options.threads} threads; Python {platform.python_version()}, {versions}."
 
 
 def _lines(path: str) -> list[str]:

@@ -27,14 +27,26 @@ QUICK = {
 }
 
 
+#: Training is held to a minute or so a recipe: with more of it every trained row gains.
+STEPS, ROUND_STEPS, FINAL_STEPS, JOINT_STEPS = 150, 60, 200, 400
+
+
+def _prune(ratio: float, **settings: Any) -> dict[str, Any]:
+    return step("prune-channels", ratio=ratio, **{"roundSteps": ROUND_STEPS, "finalSteps": FINAL_STEPS, **settings})
+
+
+def _joint(ratio: float) -> dict[str, Any]:
+    return step("joint", ratio=ratio, quantize={"training": {"steps": JOINT_STEPS}})
+
+
 def _aware(bits: int, per_channel: bool = True, ends: int | str = 8, **training: Any) -> dict[str, Any]:
-    return step("quantize-aware", bits=bits, perChannel=per_channel, ends=ends, training=training)
+    return step("quantize-aware", bits=bits, perChannel=per_channel, ends=ends, training={"steps": STEPS, **training})
 
 
 def _cnn() -> dict[str, Steps]:
     static = step("quantize-static")
     four = step("quantize-static", weightBits=4, perChannel=True)
-    prune = step("prune-channels", ratio=0.5)
+    prune = _prune(0.5)
     return {
         **{
             f"static-{method}" if method != "min-max" else "static": [step("quantize-static", method=method)]
@@ -55,28 +67,27 @@ def _cnn() -> dict[str, Steps]:
         "aware-w8": [_aware(8)],
         "aware-w4-direct": [_aware(4)],
         "aware-w4-progressive": [_aware(4, progressiveWidths=[8, 6])],
-        "aware-w4-compensated": [_aware(4, gradientCompensation="fixed")],
         "prune-weights-90": [step("prune-weights", ratio=0.9)],
-        "prune-50-l1": [step("prune-channels", ratio=0.5, importance="magnitude")],
+        "prune-50-l1": [_prune(0.5, importance="magnitude")],
         "prune-50": [prune],
-        "prune-70": [step("prune-channels", ratio=0.7)],
+        "prune-70": [_prune(0.7)],
         "prune-50-static": [prune, static],
-        "pipeline-50": [prune, _aware(8), step("distil", student="incoming")],
-        "joint-50": [step("joint", ratio=0.5)],
+        "pipeline-50": [prune, _aware(8), step("distil", epochs=2)],
+        "joint-50": [_joint(0.5)],
         "pipeline-50-w4": [prune, _aware(4)],
-        "prune-65-aware-w8": [step("prune-channels", ratio=0.65), _aware(8)],
-        "prune-65-aware-w4": [step("prune-channels", ratio=0.65), _aware(4)],
-        "distil-derived-static": [step("distil", student="derived", epochs=8), static],
-        "distil-features": [prune, step("distil", features={})],
-        "distil-attention": [prune, step("distil", attention={"weight": 100.0})],
-        "distil-relations": [prune, step("distil", relations={})],
+        "prune-65-aware-w8": [_prune(0.65), _aware(8)],
+        "prune-65-aware-w4": [_prune(0.65), _aware(4)],
+        "distil-derived-static": [step("distil", student="derived", epochs=5), static],
+        "distil-features": [prune, step("distil", epochs=2, features={})],
+        "distil-attention": [prune, step("distil", epochs=2, attention={"weight": 100.0})],
+        "distil-relations": [prune, step("distil", epochs=2, relations={})],
     }
 
 
 def _encoder() -> dict[str, Steps]:
     tables = step("quantize-embeddings")
     dynamic = step("quantize-dynamic", embeddings=True)
-    prune = step("prune-channels", ratio=0.5)
+    prune = _prune(0.5)
     derived = step("distil", student="derived", epochs=4)
     return {
         "static": [step("quantize-static")],
@@ -93,10 +104,10 @@ def _encoder() -> dict[str, Steps]:
         "codebook-16": [step("quantize-weights", levels="codebook")],
         "aware-w8": [_aware(8)],
         "prune-50": [prune],
-        "prune-50-l1": [step("prune-channels", ratio=0.5, importance="magnitude")],
+        "prune-50-l1": [_prune(0.5, importance="magnitude")],
         "prune-50-dynamic": [prune, dynamic],
-        "pipeline-50": [prune, _aware(8), step("distil", student="incoming", epochs=2)],
-        "joint-50": [step("joint", ratio=0.5)],
+        "pipeline-50": [prune, _aware(8), step("distil", epochs=2)],
+        "joint-50": [_joint(0.5)],
         "distil-derived": [derived],
         "distil-derived-dynamic": [derived, dynamic],
         "distil-derived-prune-dynamic": [derived, prune, dynamic],
@@ -111,9 +122,9 @@ def _gru() -> dict[str, Steps]:
         "weights-int8": [step("quantize-weights", bits=8)],
         "dynamic": [step("quantize-dynamic")],
         "half": [step("quantize-half")],
-        "prune-50": [step("prune-channels", ratio=0.5)],
-        "prune-50-half": [step("prune-channels", ratio=0.5), step("quantize-half")],
-        "prune-70-stored": [step("prune-channels", ratio=0.7, finalSteps=800), step("quantize-dynamic")],
+        "prune-50": [_prune(0.5)],
+        "prune-50-half": [_prune(0.5), step("quantize-half")],
+        "prune-70-stored": [_prune(0.7, finalSteps=800), step("quantize-dynamic")],
         "aware-w8": [_aware(8)],
         "prune-weights-90": [step("prune-weights", ratio=0.9)],
     }
