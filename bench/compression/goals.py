@@ -19,7 +19,7 @@ class Goal:
     figure: str
 
 
-def goals_of(tables: Mapping[str, Sequence[Line]], drift: dict[str, Any] | None) -> list[Goal]:
+def goals_of(tables: Mapping[str, Sequence[Line]], more: Sequence[dict[str, Any]]) -> list[Goal]:
     goals: list[Goal] = []
     for name, lines in tables.items():
         ours = [line for line in lines if line.group == "ours"]
@@ -36,9 +36,7 @@ def goals_of(tables: Mapping[str, Sequence[Line]], drift: dict[str, Any] | None)
         goals += [_beaten(name, peer, ours) for peer in lines if peer.group == "peer"]
     if "small" in tables:
         goals += _four_bits({line.name: line for line in tables["small"]})
-    if drift is not None:
-        goals += [Goal(**goal) for goal in drift["goals"]]
-    return goals
+    return [*goals, *(Goal(**goal) for goal in more)]
 
 
 def _within(lines: Sequence[Line], points: float) -> list[Line]:

@@ -29,6 +29,7 @@ def main() -> int:
     # Before anything that counts processors is imported.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(options.threads)
+    from deep import deep
     from families import FAMILIES, make_family
     from incremental import incremental
     from jobs import run_recipe
@@ -50,7 +51,8 @@ def main() -> int:
         results += run_peers(family, options.folder / "peers", options)
         found[name] = (results, judge(family, results, options))
     drift = incremental(options.folder, options) if "small" in found and not options.quick else None
-    write_pages(found, drift, options, time.monotonic() - began)
+    more = deep(options.folder, options) if "small" in found else []
+    write_pages(found, drift, more, options, time.monotonic() - began)
     return 0
 
 

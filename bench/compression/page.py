@@ -25,12 +25,13 @@ TITLES = {
 def write_pages(
     found: Mapping[str, tuple[Sequence[Result], dict[str, Any]]],
     drift: dict[str, Any] | None,
+    more: Sequence[dict[str, Any]],
     options: Any,
     seconds: float,
 ) -> None:
     """Prints everything; writes it only after a full run, so that a quick one never replaces real figures."""
     tables = {name: lines_of(results, judged) for name, (results, judged) in found.items()}
-    goals = goals_of(tables, drift)
+    goals = goals_of(tables, [*(drift["goals"] if drift else []), *more])
     page = _page(found, tables, goals, drift, options, seconds)
     print(page)
     folder = options.folder / "results" if options.quick else options.results
