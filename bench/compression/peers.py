@@ -109,19 +109,15 @@ def _kind(family: Path) -> dict[str, Any]:
 
 
 def aimet_adaround(family: Path, output: Path) -> None:
-    from aimet_onnx.adaround.adaround_weight import Adaround, AdaroundParameters
-    from aimet_onnx.quantsim import QuantizationSimModel
+    import aimet_onnx
 
     rows = traffic(family)[:CALIBRATION_ROWS]
     batches = [{"input": rows[start : start + 32]} for start in range(0, len(rows), 32)]
     model = onnx.load(prepared(family))
-    folder = tempfile.mkdtemp()
-    parameters = AdaroundParameters(batches, len(batches), default_num_iterations=800)
-    rounded = Adaround.apply_adaround(model, parameters, folder, "rounding", default_param_bw=4)
-    simulation = QuantizationSimModel(rounded, default_param_bw=4, default_activation_bw=8)
-    simulation.set_and_freeze_param_encodings(str(Path(folder) / "rounding.encodings"))
-    simulation.compute_encodings(lambda session, _: [session.run(None, batch) for batch in batches], None)
-    onnx.save(simulation.to_onnx_qdq(), output)
+    simulation = aimet_onnx.QuantizationSimModel(model, param_type=aimet_onnx.int4, activation_type=aimet_onnx.int8)
+    aimet_onnx.apply_adaround(simulation, batches, num_iterations=800)
+    simulation.compute_encodings(batches)
+    onnx.save(simulation.to_onnx_qdq(export_int32_bias=True, prequantize_constants=True), output)
 
 
 def torch_pruning(family: Path, output: Path) -> None:
