@@ -49,7 +49,8 @@ def judge(family: Path, results: list[Result], options: Any) -> dict[str, Any]:
     asked = EvaluationOptions(
         detail="full",
         bootstrap_rounds=300,
-        attack_rows=64 if options.quick else 256,
+        attack_rows=64 if options.quick else 128,
+        attack_steps=5,
         noise=(0.3,),
         attacks=(0.15,),
         batches=(1, 8),
