@@ -10,6 +10,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 from ratchet_runners.model.graph import Graph
+from ratchet_runners.model.normalise import normalise
 from ratchet_runners.model.scoring import serialise
 from ratchet_runners.quantize.bias.config import CorrectBias
 from ratchet_runners.quantize.bias.run import correct_bias
@@ -18,7 +19,9 @@ from ratchet_runners.quantize.rounding.adaround import Grid, round_adaptively
 from ratchet_runners.quantize.rounding.config import RoundAdaptively
 from ratchet_runners.quantize.rounding.objective import Moments, Objective
 from ratchet_runners.quantize.rounding.run import round_weights
+from ratchet_runners.quantize.static.config import QuantizeStatic
 from ratchet_runners.quantize.static.form import QuantizedForm
+from ratchet_runners.recipes.pipeline import take_steps
 from support_quantize import answers, bench_of, constant, correlated, model_of, placed
 
 make = helper.make_node
@@ -199,3 +202,21 @@ def test_integers_keep_to_the_range_that_the_quantizer_used() -> None:
         value = numpy_helper.to_array(tensor)
         if value.dtype == np.int8 and value.ndim > 1:
             assert np.abs(value.astype(int)).max() <= 64
+
+
+@pytest.mark.parametrize(
+    "then", [[RoundAdaptively(iterations=50)], [CorrectBias()], [RoundAdaptively(), CorrectBias()]]
+)
+def test_four_bit_weights_as_the_recipe_leaves_them_are_still_found(then: list[Any]) -> None:
+    """`quantize-static` ends with a cast between the four-bit constant and its scale, which loading folds."""
+    model, rows = network(4)
+    bench = bench_of(model, rows)
+    first = QuantizeStatic(weight_bits=4, allow_tiny=True, exclude_sensitive=0)
+    plain = normalise(model, rows[:32], bench.contract, 1)
+    done = take_steps([first], plain, bench)
+    made = take_steps([first, *then], plain, bench)
+    assert any(node.op_type == "Cast" for node in done.model.graph.node)
+    assert made.refusals == ()
+    assert [step.figures["layers"] for step in made.steps[1:]] == [3.0] * len(then)
+    truth = answers(model, rows)
+    assert np.square(answers(made.model, rows) - truth).mean() < np.square(answers(done.model, rows) - truth).mean()

@@ -110,13 +110,20 @@ def layers_of(graph: Graph) -> list[Layer]:
 
 
 def held_by(graph: Graph, name: str) -> tuple[str | None, onnx.NodeProto | None]:
-    """The constant behind a tensor and the DequantizeLinear between them, if it is constant at all."""
+    """The constant behind a tensor and the DequantizeLinear between them, if it is constant at all.
+
+    Four-bit constants may be cast to eight bits on the way (`static/narrow.py`); they are the constant all the same.
+    """
     if graph.is_constant(name):
         return name, None
     node = graph.producer(name)
-    if node is not None and kind_of(node) == "DequantizeLinear" and all(graph.is_constant(part) for part in node.input):
-        return node.input[0], node
-    return None, None
+    if node is None or kind_of(node) != "DequantizeLinear" or not all(map(graph.is_constant, node.input[1:])):
+        return None, None
+    held = node.input[0]
+    cast = graph.producer(held)
+    if cast is not None and kind_of(cast) == "Cast":
+        held = cast.input[0]
+    return (held, node) if graph.is_constant(held) else (None, None)
 
 
 def shared_weights(layers: list[Layer], graph: Graph) -> set[str]:
@@ -124,8 +131,8 @@ def shared_weights(layers: list[Layer], graph: Graph) -> set[str]:
     shared: set[str] = set()
     for layer in layers:
         node = graph.nodes[layer.dequantize] if layer.dequantize else graph.nodes[layer.name]
-        carrier = node.output[0] if layer.dequantize else layer.weight
-        if len(graph.consumers(layer.weight)) > 1 or len(graph.consumers(carrier)) > 1:
+        carriers = [layer.weight, *([node.input[0], node.output[0]] if layer.dequantize else [])]
+        if any(len(graph.consumers(carrier)) > 1 for carrier in carriers):
             shared.add(layer.weight)
         if layer.weight in graph.outputs:
             shared.add(layer.weight)
