@@ -7,7 +7,7 @@ from dataclasses import replace
 import onnx
 
 from ratchet_runners.documents.report import PlannedAlternative
-from ratchet_runners.faults import DataUnusable, InvalidJob, MissingExtra
+from ratchet_runners.faults import DataUnusable, InvalidJob
 from ratchet_runners.model.normalise import normalise
 from ratchet_runners.plan.catalogue import ALTERNATIVES, ORDER, proposed, steps_of, with_batches
 from ratchet_runners.plan.costs import Costs, machine_factor
@@ -15,6 +15,7 @@ from ratchet_runners.plan.forecast import Forecast, forecast
 from ratchet_runners.plan.subject import subject_of_bench
 from ratchet_runners.recipes.compress import Compress
 from ratchet_runners.recipes.judge import judge
+from ratchet_runners.recipes.learning import prepare_torch
 from ratchet_runners.recipes.measures import evaluated, measure
 from ratchet_runners.recipes.outcome import Made
 from ratchet_runners.recipes.search import Search, Tried, Way
@@ -41,7 +42,7 @@ def compress(config: Compress, reference: onnx.ModelProto, bench: Workbench) -> 
     ways, impossible = _ways(config, subject, costs)
     plan = planned(subject, costs, training)
     if any(step.needs().torch for way in ways for step in way.steps):
-        prepare_torch(bench)
+        prepare_torch(bench, "A step")
     search = Search(
         _within(bench), plain, lambda name, model: measure(name, model, reference, bench), config.least_gain
     )
@@ -90,17 +91,6 @@ def _planned(expected: Forecast) -> PlannedAlternative:
         size_ratio=expected.size_ratio,
         latency_ratio=expected.latency_ratio,
     )
-
-
-def prepare_torch(bench: Workbench) -> None:
-    """Threads, seed and determinism. @throws MissingExtra"""
-    try:
-        import torch
-    except ModuleNotFoundError as error:
-        raise MissingExtra("A step needs torch: install the package with its extra [train]") from error
-    torch.set_num_threads(bench.threads)
-    torch.manual_seed(bench.seed)
-    torch.use_deterministic_algorithms(True)
 
 
 def _demand_rows(config: Compress, bench: Workbench) -> None:

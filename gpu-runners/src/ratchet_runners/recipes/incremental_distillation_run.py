@@ -8,10 +8,10 @@ import numpy as np
 import onnx
 
 from ratchet_runners.documents.report import ReportedStep
-from ratchet_runners.faults import MissingExtra
 from ratchet_runners.model.normalise import normalise
 from ratchet_runners.recipes.incremental_distillation import IncrementalDistillation
 from ratchet_runners.recipes.judge import judge
+from ratchet_runners.recipes.learning import prepare_torch
 from ratchet_runners.recipes.outcome import Made, take_step
 from ratchet_runners.registry import StepResult
 from ratchet_runners.workbench import Workbench
@@ -35,7 +35,8 @@ def incremental_distillation(config: IncrementalDistillation, reference: onnx.Mo
 
     @throws MissingExtra without torch; DataUnusable; ModelUnusable
     """
-    _prepare_torch(bench)
+    bench.tell("train", 0.0, "loading torch")
+    prepare_torch(bench, "The recipe incremental-distillation")
     plain = normalise(reference, bench.rows.input[:32], bench.contract, bench.threads)
     bench = replace(bench, models={**bench.models, "source": plain})
     taught = _taught(config, plain, bench)
@@ -91,16 +92,3 @@ def _enough_labels(config: IncrementalDistillation, bench: Workbench) -> bool:
 
 def _of_the_trial(figures: dict[str, float | None]) -> dict[str, float | None]:
     return {name: value for name, value in figures.items() if name.startswith("teacher")}
-
-
-def _prepare_torch(bench: Workbench) -> None:
-    bench.tell("train", 0.0, "loading torch")
-    try:
-        import torch
-    except ModuleNotFoundError as error:
-        raise MissingExtra(
-            "The recipe incremental-distillation needs torch: install the package with its extra [train]"
-        ) from error
-    torch.set_num_threads(bench.threads)
-    torch.manual_seed(bench.seed)
-    torch.use_deterministic_algorithms(True)

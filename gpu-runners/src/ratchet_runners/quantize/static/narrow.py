@@ -8,29 +8,21 @@ from __future__ import annotations
 
 import numpy as np
 import onnx
-from onnx import TensorProto, helper, numpy_helper, version_converter
+from onnx import TensorProto, helper, numpy_helper
 
 from ratchet_runners.faults import ModelUnusable
-from ratchet_runners.model.graph import Graph, copy_of, opset_of
-
-#: The first operator set whose casts and Q/DQ pairs know four bits.
-FOUR_BIT_OPSET = 21
-FOUR_BIT_IR = 10
+from ratchet_runners.model.graph import Graph, copy_of
+from ratchet_runners.model.lifting import BLOCKS_OPSET, lifted
 
 
 def lifted_for_four_bits(model: onnx.ModelProto) -> onnx.ModelProto:
     """The model in an operator set that knows four bits. @throws ModelUnusable where it cannot be lifted"""
-    if opset_of(model) >= FOUR_BIT_OPSET:
-        return model
     try:
-        made = version_converter.convert_version(model, FOUR_BIT_OPSET)
-    except Exception as error:  # the converter throws RuntimeError and its own classes alike
+        return lifted(model, BLOCKS_OPSET)
+    except ModelUnusable as fault:
         raise ModelUnusable(
-            f"Four-bit weights need operator set {FOUR_BIT_OPSET}, and the model cannot be lifted to it",
-            [str(error).strip()],
-        ) from error
-    made.ir_version = max(made.ir_version, FOUR_BIT_IR)
-    return made
+            f"Four-bit weights need operator set {BLOCKS_OPSET}, and the model cannot be lifted to it", fault.faults
+        ) from fault
 
 
 def cast_while_loading(model: onnx.ModelProto) -> onnx.ModelProto:

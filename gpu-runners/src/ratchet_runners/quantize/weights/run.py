@@ -7,11 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import onnx
-from onnx import helper, version_converter
+from onnx import helper
 
 from ratchet_runners.data.rows import Inputs
 from ratchet_runners.faults import ModelUnusable
 from ratchet_runners.model.graph import Graph, copy_of, opset_of
+from ratchet_runners.model.lifting import BLOCKS_OPSET, lifted
 from ratchet_runners.model.scoring import score, serialise
 from ratchet_runners.quantize.equivalence import output_error, require_equivalent
 from ratchet_runners.quantize.layers import Layer, layers_of, shared_weights
@@ -23,9 +24,6 @@ from ratchet_runners.quantize.weights.store import as_dequantize, as_product, as
 from ratchet_runners.registry import StepResult, technique
 from ratchet_runners.workbench import Workbench
 
-#: From this operator set on tensors may have four bits and DequantizeLinear may have blocks.
-FOUR_BIT_OPSET = 21
-FOUR_BIT_IR = 10
 #: Rows of a product above which ONNX Runtime's dynamic eight-bit products were faster than packed four-bit ones.
 FEW_TOKENS = 16
 
@@ -141,20 +139,19 @@ def _lifted(
     """The model at an operator set that can hold what will be written. @throws ModelUnusable"""
     standard = [layer for layer in chosen if not _packs(config, layer) or config.form == "dequantize"]
     blocked = config.form == "dequantize" and config.block and any(_packs(config, layer) for layer in chosen)
-    if opset_of(model) >= FOUR_BIT_OPSET or not standard or (config.bits == 8 and not blocked):
+    if opset_of(model) >= BLOCKS_OPSET or not standard or (config.bits == 8 and not blocked):
         return model
     try:
-        lifted = version_converter.convert_version(model, FOUR_BIT_OPSET)
-    except Exception as error:  # the converter throws RuntimeError and its own classes alike
+        newer = lifted(model, BLOCKS_OPSET)
+    except ModelUnusable as fault:
         raise ModelUnusable(
-            f"Four bits and blocks need operator set {FOUR_BIT_OPSET}, and the model cannot be lifted to it; "
+            f"Four bits and blocks need operator set {BLOCKS_OPSET}, and the model cannot be lifted to it; "
             "8 bits without blocks need no newer one",
-            [str(error).strip()],
-        ) from error
-    del lifted.graph.value_info[:]
-    lifted.ir_version = max(lifted.ir_version, FOUR_BIT_IR)
-    require_equivalent(model, lifted, rows[:32], bench, "lift to a newer operator set")
-    return lifted
+            fault.faults,
+        ) from fault
+    del newer.graph.value_info[:]
+    require_equivalent(model, newer, rows[:32], bench, "lift to a newer operator set")
+    return newer
 
 
 def _import_microsoft(model: onnx.ModelProto) -> None:
