@@ -10,8 +10,9 @@ import numpy as np
 import onnx
 import torch
 from families import export
-from jobs import digest, run_job, save_rows
+from jobs import compress_document, run_job, save_rows
 from networks import DeepResidualNetwork
+from recipes import step
 
 from ratchet_runners.evaluate.latency import compare, measure
 from ratchet_runners.model.session import session_of
@@ -35,27 +36,8 @@ def deep(folder: Path, options: Any) -> list[dict[str, Any]]:
         "input": {"name": "input", "datatype": "FP32", "shape": [-1, 3, 32, 32]},
         "output": {"name": "logits", "datatype": "FP32", "shape": [-1, 10]},
     }
-    step = {"technique": "prune-channels", "ratio": 0.5, "importance": "magnitude", "retrain": False}
-    document = {
-        "schema": "ratchet.dev/job/v1",
-        "job": "deep-half",
-        "attempt": "deep-half-a1",
-        "model": contract,
-        "recipe": "compress",
-        "parameters": {"alternatives": [{"name": "half", "steps": [step]}]},
-        "artifacts": {"reference": {"path": str(home / "model.onnx"), "digest": digest(home / "model.onnx")}},
-        "data": {
-            "train": {
-                "path": str(home / "rows.arrow"),
-                "digest": digest(home / "rows.arrow"),
-                "rows": ROWS,
-                "labelled": 0,
-            }
-        },
-        "limits": {"wallSeconds": options.job_seconds, "maxRssBytes": 8 << 30, "threads": options.threads},
-        "objectives": {"maximumLoss": 1.0, "favour": "quality"},
-        "seed": 7,
-    }
+    half = {"name": "half", "steps": [step("prune-channels", ratio=0.5, importance="magnitude", retrain=False)]}
+    document = compress_document("deep-half", half, contract, home / "model.onnx", home / "rows.arrow", options)
     made = run_job(document, home / "half", "half of a ResNet-18", "ours")
     if made.model is None:
         return [{"words": "deep: half of a ResNet-18's channels", "reached": False, "figure": made.note[:200]}]

@@ -22,14 +22,17 @@ import onnx
 import torch
 from data import DataSet
 from families import accuracy, export, train
-from jobs import digest, run_job, save_rows
+from jobs import artifact, compress_document, contract_of, run_job, save_rows
 from networks import ResidualNetwork, SmallNetwork
+from recipes import step
 
 from ratchet_runners.documents.job import ModelContract
 from ratchet_runners.model.scoring import predictions, score
 
 FRESH, REPLAY, TEST = 4_000, 2_000, 3_000
 DEGREES, NOISE = 30.0, 0.25
+#: Few steps of many rows: a batch costs little more than half of one.
+DISTIL = step("distil", epochs=3, batchSize=128, learningRate=0.015, replayShare=0.33, patience=9)
 
 
 @dataclass(frozen=True)
@@ -110,25 +113,13 @@ def _teacher(home: Path, stored: Any, options: Any) -> Path:
     return path
 
 
-def _document(home: Path, family: Path, name: str, data: Path, labelled: int, options: Any) -> dict[str, Any]:
-    return {
-        "schema": "ratchet.dev/job/v1",
-        "job": f"drift-{name}",
-        "attempt": f"drift-{name}-a1",
-        "model": json.loads((family / "contract.json").read_text()),
-        "artifacts": {"reference": {"path": str(family / "model.onnx"), "digest": digest(family / "model.onnx")}},
-        "data": {"train": {"path": str(data), "digest": digest(data), "rows": FRESH + REPLAY, "labelled": labelled}},
-        "limits": {"wallSeconds": options.job_seconds, "maxRssBytes": 8 << 30, "threads": options.threads},
-        "objectives": {"maximumLoss": 1.0, "favour": "quality"},
-        "seed": 7,
-    }
-
-
 def _distilling(home: Path, family: Path, name: str, teacher: Path, options: Any) -> dict[str, Any]:
-    document = _document(home, family, name, home / "unlabelled.arrow", 0, options)
-    document["artifacts"]["teacher"] = {"path": str(teacher), "digest": digest(teacher)}
-    steps = [{"technique": "distil", "epochs": 4, "replayShare": 0.33, "patience": 9}]
-    return {**document, "recipe": "compress", "parameters": {"alternatives": [{"name": "distil", "steps": steps}]}}
+    rows, alternative = home / "unlabelled.arrow", {"name": "distil", "steps": [DISTIL]}
+    document = compress_document(
+        f"drift-{name}", alternative, contract_of(family), family / "model.onnx", rows, options
+    )
+    document["artifacts"]["teacher"] = artifact(teacher)
+    return document
 
 
 def _taught(home: Path, family: Path, teacher: Path, tests: dict[str, Any], options: Any) -> Way:
@@ -140,8 +131,10 @@ def _taught(home: Path, family: Path, teacher: Path, tests: dict[str, Any], opti
 
 
 def _by_labels(home: Path, family: Path, tests: dict[str, Any], options: Any) -> Way:
-    document = _document(home, family, "incremental", home / "labelled.arrow", FRESH + REPLAY, options)
+    rows = home / "labelled.arrow"
+    document = compress_document("drift-incremental", {}, contract_of(family), family / "model.onnx", rows, options)
     document |= {"recipe": "incremental-distillation", "parameters": {}}
+    document["data"]["train"]["labelled"] = FRESH + REPLAY
     made = run_job(document, home / "labels", "incremental-distillation", "ours")
     report = json.loads((home / "labels" / "report.json").read_text())
     seconds = sum(step["seconds"] for step in report["steps"])
@@ -175,7 +168,7 @@ def _judged(
 ) -> Way:
     if model is None:
         return Way(name, rows, labels, seconds, float("nan"), float("nan"), note)
-    contract = ModelContract.model_validate(json.loads((family / "contract.json").read_text()))
+    contract = ModelContract.model_validate(contract_of(family))
     loaded = onnx.load(model)
     found = {
         part: float((predictions(score(loaded, inputs, contract, 1), contract) == truth).mean())

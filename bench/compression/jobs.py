@@ -17,6 +17,9 @@ import numpy as np
 import pyarrow as pa
 from pyarrow import ipc
 
+#: Of every job but the repeated ones.
+SEED = 7
+
 
 @dataclass(frozen=True)
 class Result:
@@ -65,23 +68,53 @@ def save_rows(path: Path, rows: np.ndarray, labels: np.ndarray, strata: list[str
         writer.write_table(table)
 
 
-def run_recipe(family: Path, folder: Path, name: str, steps: list[dict[str, Any]], options: Any) -> Result:
-    """One alternative of one job. A finished job of the same document and package is not run again."""
-    traffic = write_traffic(family)
-    document = {
+def compress_document(
+    job: str,
+    alternative: dict[str, Any],
+    contract: dict[str, Any],
+    reference: Path,
+    rows: Path,
+    options: Any,
+    seed: int = SEED,
+) -> dict[str, Any]:
+    """A job document that tries one alternative on unlabelled rows, whatever it loses: the bench judges for itself."""
+    return {
         "schema": "ratchet.dev/job/v1",
-        "job": f"{family.name}-{name}",
-        "attempt": f"{family.name}-{name}-a1",
-        "model": json.loads((family / "contract.json").read_text()),
+        "job": job,
+        "attempt": f"{job}-a1",
+        "model": contract,
         "recipe": "compress",
-        "parameters": {"alternatives": [{"name": name, "steps": steps}]},
-        "artifacts": {"reference": {"path": str(family / "model.onnx"), "digest": digest(family / "model.onnx")}},
-        "data": {"train": {"path": str(traffic), "digest": digest(traffic), "rows": row_count(traffic), "labelled": 0}},
+        "parameters": {"alternatives": [alternative]},
+        "artifacts": {"reference": artifact(reference)},
+        "data": {"train": {**artifact(rows), "rows": row_count(rows), "labelled": 0}},
         "limits": {"wallSeconds": options.job_seconds, "maxRssBytes": 8 << 30, "threads": options.threads},
-        # The bench judges for itself, on other rows; here nothing is to be turned away.
         "objectives": {"maximumLoss": 1.0, "favour": "quality"},
-        "seed": 7,
+        "seed": seed,
     }
+
+
+def artifact(path: Path) -> dict[str, str]:
+    return {"path": str(path), "digest": digest(path)}
+
+
+def contract_of(family: Path) -> dict[str, Any]:
+    return json.loads((family / "contract.json").read_text())
+
+
+def run_recipe(
+    family: Path, folder: Path, name: str, steps: list[dict[str, Any]], options: Any, seed: int = SEED
+) -> Result:
+    """One alternative of one job. A finished job of the same document and package is not run again."""
+    name = name if seed == SEED else f"{name}-seed-{seed}"
+    document = compress_document(
+        f"{family.name}-{name}",
+        {"name": name, "steps": steps},
+        contract_of(family),
+        family / "model.onnx",
+        write_traffic(family),
+        options,
+        seed,
+    )
     return run_job(document, folder / family.name / name, name, "ours")
 
 

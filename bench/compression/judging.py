@@ -15,9 +15,10 @@ from ratchet_runners.evaluate.options import EvaluationOptions
 from ratchet_runners.evaluate.run import evaluate
 from ratchet_runners.faults import RunnerFault
 from ratchet_runners.model.normalise import normalise
+from ratchet_runners.model.scoring import predictions, score
 from ratchet_runners.workbench import Workbench
 
-from jobs import Result, digest
+from jobs import SEED, Result, contract_of, digest
 
 
 def judge(family: Path, results: list[Result], options: Any) -> dict[str, Any]:
@@ -68,6 +69,23 @@ def judge(family: Path, results: list[Result], options: Any) -> dict[str, Any]:
     return content
 
 
+def over_seeds(
+    family: Path, results: list[Result], again: list[tuple[str, int, Result]], options: Any
+) -> dict[str, dict[int, float]]:
+    """Accuracy on the test rows by recipe and seed; recipes that were run once are left out."""
+    if not again:
+        return {}
+    bench = _bench(family, options)
+    names = {recipe for recipe, _, _ in again}
+    made: dict[str, dict[int, float]] = {name: {} for name in names}
+    for recipe, seed, result in [*((each.name, SEED, each) for each in results if each.name in names), *again]:
+        if result.model is not None:
+            answers = score(onnx.load(result.model), bench.rows.input, bench.contract, options.threads)
+            right = predictions(answers, bench.contract) == bench.rows.label
+            made[recipe][seed] = float(right.mean())
+    return made
+
+
 def _bench(family: Path, options: Any) -> Workbench:
     stored = np.load(family / "data.npz")
     rows, labels = stored["test_x"], stored["test_y"]
@@ -86,7 +104,7 @@ def _bench(family: Path, options: Any) -> Workbench:
     )
     nothing = np.array([], dtype=np.intp)
     return Workbench(
-        contract=ModelContract.model_validate(json.loads((family / "contract.json").read_text())),
+        contract=ModelContract.model_validate(contract_of(family)),
         rows=everything,
         split=Split(nothing, nothing, np.arange(count, dtype=np.intp)),
         seed=7,

@@ -24,8 +24,23 @@ def parse() -> argparse.Namespace:
     return options
 
 
+class Clock:
+    """Seconds that the bench has worked, over all sittings since it began anew."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._before = json.loads(path.read_text())["seconds"] if path.exists() else 0.0
+        self._began = time.monotonic()
+
+    def note(self) -> float:
+        seconds = self._before + time.monotonic() - self._began
+        self._path.write_text(json.dumps({"seconds": seconds}))
+        return seconds
+
+
 def main() -> int:
     options = parse()
+    options.folder.mkdir(parents=True, exist_ok=True)
     # Before anything that counts processors is imported.
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ[name] = str(options.threads)
@@ -33,26 +48,30 @@ def main() -> int:
     from families import FAMILIES, make_family
     from incremental import incremental
     from jobs import run_recipe
-    from judging import judge
-    from page import write_pages
+    from judging import judge, over_seeds
+    from page import Found, write_pages
     from peers_run import run_peers
-    from recipes import recipes_for
+    from recipes import recipes_for, repeats_of
 
-    began = time.monotonic()
+    clock = Clock(options.folder / "spent.json")
     sources = {name: Path(path) for name, path in options.sources.items()}
     found = {}
     for name in options.family or FAMILIES:
         print(f"--- {name}", flush=True)
         family = make_family(name, sources, options.folder / "families", options.threads, options.quick)
-        results = [
-            run_recipe(family, options.folder / "jobs", recipe, steps, options)
-            for recipe, steps in recipes_for(name, options.quick).items()
+        jobs, recipes = options.folder / "jobs", recipes_for(name, options.quick)
+        results = [run_recipe(family, jobs, recipe, steps, options) for recipe, steps in recipes.items()]
+        again = [
+            (recipe, seed, run_recipe(family, jobs, recipe, recipes[recipe], options, seed))
+            for recipe, seed in repeats_of(name, options.quick)
         ]
         results += run_peers(family, options.folder / "peers", options)
-        found[name] = (results, judge(family, results, options))
+        judged = judge(family, results, options)
+        found[name] = Found(results, judged, over_seeds(family, results, again, options))
+        clock.note()
     drift = incremental(options.folder, options) if "small" in found and not options.quick else None
     more = deep(options.folder, options) if "small" in found else []
-    write_pages(found, drift, more, options, time.monotonic() - began)
+    write_pages(found, drift, more, options, clock.note())
     return 0
 
 

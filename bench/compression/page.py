@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -22,15 +23,24 @@ TITLES = {
 }
 
 
+@dataclass(frozen=True)
+class Found:
+    """What came of a family: every recipe and peer, their evaluations, and accuracies by recipe and seed."""
+
+    results: Sequence[Result]
+    judged: dict[str, Any]
+    repeated: Mapping[str, Mapping[int, float]]
+
+
 def write_pages(
-    found: Mapping[str, tuple[Sequence[Result], dict[str, Any]]],
+    found: Mapping[str, Found],
     drift: dict[str, Any] | None,
     more: Sequence[dict[str, Any]],
     options: Any,
     seconds: float,
 ) -> None:
     """Prints everything; writes it only after a full run, so that a quick one never replaces real figures."""
-    tables = {name: lines_of(results, judged) for name, (results, judged) in found.items()}
+    tables = {name: lines_of(each.results, each.judged) for name, each in found.items()}
     goals = goals_of(tables, [*(drift["goals"] if drift else []), *more])
     page = _page(found, tables, goals, drift, options, seconds)
     print(page)
@@ -43,7 +53,7 @@ def write_pages(
 
 
 def _page(
-    found: Mapping[str, tuple[Sequence[Result], dict[str, Any]]],
+    found: Mapping[str, Found],
     tables: Mapping[str, Sequence[Line]],
     goals: Sequence[Goal],
     drift: dict[str, Any] | None,
@@ -57,20 +67,20 @@ def _page(
         "Our recipes and the peers get the same unlabelled traffic (NNCF's accuracy control gets labels too, because it asks "
         "for them); base models, traffic and test rows are disjoint. Speed is the median over rounds of the ratio within a round. "
         "PGD attacks the full-precision model; noise is in spreads of a feature. Intervals are of 95 %.",
-        f"{_machine(options)} Whole run: {seconds / 60:.0f} min where nothing was done before.",
+        f"{_machine(options)} The bench worked {seconds / 60:.0f} min.",
         "GPU: not run (none was at hand).",
         "## Goals",
         "| goal | reached | figure |\n| --- | --- | --- |\n"
         + "\n".join(f"| {goal.words} | {'yes' if goal.reached else '**no**'} | {goal.figure} |" for goal in goals),
     ]
     for name, lines in tables.items():
-        results, judged = found[name]
+        results, judged = found[name].results, found[name].judged
         parts += [f"## {TITLES[name]}", table(lines), f"![Pareto plot]({name}.svg)"]
         missing = [(result.name, result.note) for result in results if result.model is None]
         missing += list(judged["broken"].items())
         if missing:
             parts.append("Without a model: " + "; ".join(f"{model} ({_short(why)})" for model, why in missing) + ".")
-        versus = comparisons(name, lines)
+        versus = comparisons(name, lines, found[name].repeated)
         if versus:
             parts.append("\n".join(f"- {line}" for line in versus))
     if drift is not None:

@@ -31,7 +31,7 @@ def plot(lines: Sequence[Line], title: str, path: Path) -> None:
         parts.append(f'<text x="{x + 8}" y="{HEIGHT + 22}">{words}</text>')
     left_out = len(lines) - len(shown)
     if left_out:
-        words = f"{left_out} models of less than {worst:.3f} are not shown"
+        words = f"not shown: {left_out} of less than {worst:.3f}"
         parts.append(f'<text x="{2 * WIDTH - 10}" y="{HEIGHT + 22}" text-anchor="end">{words}</text>')
     path.write_text("\n".join([*parts, "</svg>"]) + "\n", encoding="utf-8")
 
@@ -48,12 +48,11 @@ def _panel(lines: Sequence[Line], start: int, kind: str, label: str) -> list[str
 
     parts = [f'<rect x="{start + LEFT}" y="{TOP}" width="{wide}" height="{tall}" fill="none" stroke="#999999"/>']
     parts.append(f'<text x="{start + LEFT + wide / 2}" y="{HEIGHT - 8}" text-anchor="middle">{label}</text>')
-    for number in range(5):
-        accuracy = bottom + (top - bottom) * number / 4
-        y = TOP + tall * (1 - number / 4)
+    for accuracy in _even_ticks(bottom, top):
+        y = round(TOP + tall * (top - accuracy) / (top - bottom), 1)
         parts.append(f'<line x1="{start + LEFT}" x2="{start + LEFT + wide}" y1="{y}" y2="{y}" stroke="#eeeeee"/>')
-        parts.append(f'<text x="{start + LEFT - 4}" y="{y + 4}" text-anchor="end">{accuracy:.3f}</text>')
-    for tick in _ticks(low, high):
+        parts.append(f'<text x="{start + LEFT - 4}" y="{y + 4:g}" text-anchor="end">{accuracy:.3f}</text>')
+    for tick in _log_ticks(low, high):
         x = start + LEFT + wide * (math.log10(tick) - low) / (high - low)
         parts.append(f'<line x1="{x:.1f}" x2="{x:.1f}" y1="{TOP + tall}" y2="{TOP + tall + 4}" stroke="#999999"/>')
         parts.append(f'<text x="{x:.1f}" y="{TOP + tall + 16}" text-anchor="middle">{_short(tick)}</text>')
@@ -87,13 +86,24 @@ def _names(lines: Sequence[Line], values: Sequence[float], best: set[str], place
     return parts
 
 
-def _ticks(low: float, high: float) -> list[float]:
-    made = [factor * 10.0**power for power in range(-2, 10) for factor in (1, 2, 5)]
-    return [tick for tick in made if low <= math.log10(tick) <= high]
+def _even_ticks(low: float, high: float) -> list[float]:
+    """Round numbers in equal steps, four to nine of them."""
+    step = next(size for size in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2) if (high - low) / size < 9)
+    return [number * step for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
+
+
+def _log_ticks(low: float, high: float) -> list[float]:
+    """Round numbers between two powers of ten, as few as tell where one is."""
+    for factors in ((1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7), (1, *(n / 10 for n in range(11, 100)))):
+        made = [factor * 10.0**power for power in range(-2, 10) for factor in factors]
+        ticks = [tick for tick in made if low <= math.log10(tick) <= high]
+        if len(ticks) >= 3:
+            return ticks
+    return []
 
 
 def _short(value: float) -> str:
     for limit, letter in ((1e6, "M"), (1e3, "k")):
         if value >= limit:
             return f"{value / limit:g} {letter}"
-    return f"{value:g}"
+    return f"{value:.3g}"

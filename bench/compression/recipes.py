@@ -27,6 +27,22 @@ QUICK = {
 }
 
 
+#: What is run with further seeds, because one run says little about what a few tenths of a point are worth.
+REPEATED: dict[str, tuple[tuple[str, ...], tuple[int, ...]]] = {
+    "cnn": (("pipeline-50", "joint-50"), (8, 9)),
+    "small": (
+        ("aware-w4-per-tensor", "aware-w4-compensated", "aware-w4-adaptive", "aware-w4-progressive"),
+        (8, 9, 10, 11),
+    ),
+}
+
+
+def repeats_of(family: str, quick: bool) -> list[tuple[str, int]]:
+    """Names of recipes and the seeds that they are run with besides the usual one."""
+    names, seeds = REPEATED.get(family, ((), ()))
+    return [] if quick else [(name, seed) for name in names for seed in seeds]
+
+
 #: Training is held to a minute or so a recipe: with more of it every trained row gains.
 STEPS, ROUND_STEPS, FINAL_STEPS, JOINT_STEPS = 150, 60, 200, 400
 
@@ -70,7 +86,9 @@ def _cnn() -> dict[str, Steps]:
         "prune-weights-90": [step("prune-weights", ratio=0.9)],
         "prune-50-l1": [_prune(0.5, importance="magnitude")],
         "prune-50": [prune],
+        "prune-60-long": [_prune(0.6, finalSteps=800)],
         "prune-70": [_prune(0.7)],
+        "prune-70-long": [_prune(0.7, finalSteps=1000)],
         "prune-50-static": [prune, static],
         "pipeline-50": [prune, _aware(8), step("distil", epochs=2)],
         "joint-50": [_joint(0.5)],
