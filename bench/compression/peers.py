@@ -83,7 +83,7 @@ def nncf_accuracy(family: Path, output: Path) -> None:
 
     stored = np.load(family / "data.npz")
     rows, labels = stored["traffic_x"], stored["traffic_y"]
-    validation = list(zip(rows[300:1300], labels[300:1300], strict=True)) or list(zip(rows, labels, strict=True))
+    validation = list(zip(rows[300:800], labels[300:800], strict=True)) or list(zip(rows, labels, strict=True))
 
     def validate(model: onnx.ModelProto, items: Iterator[Any]) -> float:
         session = ort.InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
@@ -115,7 +115,7 @@ def aimet_adaround(family: Path, output: Path) -> None:
     batches = [{"input": rows[start : start + 32]} for start in range(0, len(rows), 32)]
     model = onnx.load(prepared(family))
     simulation = aimet_onnx.QuantizationSimModel(model, param_type=aimet_onnx.int4, activation_type=aimet_onnx.int8)
-    aimet_onnx.apply_adaround(simulation, batches, num_iterations=800)
+    aimet_onnx.apply_adaround(simulation, batches, num_iterations=400)
     simulation.compute_encodings(batches)
     onnx.save(simulation.to_onnx_qdq(export_int32_bias=True, prequantize_constants=True), output)
 

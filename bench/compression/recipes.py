@@ -51,8 +51,8 @@ def _prune(ratio: float, **settings: Any) -> dict[str, Any]:
     return step("prune-channels", ratio=ratio, **{"roundSteps": ROUND_STEPS, "finalSteps": FINAL_STEPS, **settings})
 
 
-def _joint(ratio: float) -> dict[str, Any]:
-    return step("joint", ratio=ratio, quantize={"training": {"steps": JOINT_STEPS}})
+def _joint(ratio: float, steps: int = JOINT_STEPS) -> dict[str, Any]:
+    return step("joint", ratio=ratio, quantize={"training": {"steps": steps}})
 
 
 def _aware(bits: int, per_channel: bool = True, ends: int | str = 8, **training: Any) -> dict[str, Any]:
@@ -103,7 +103,7 @@ def _cnn() -> dict[str, Steps]:
 
 
 def _encoder() -> dict[str, Steps]:
-    tables = step("quantize-embeddings")
+    tables, tables_of_four = step("quantize-embeddings"), step("quantize-embeddings", bits=4)
     dynamic = step("quantize-dynamic", embeddings=True)
     prune = _prune(0.5)
     derived = step("distil", student="derived", epochs=4)
@@ -113,23 +113,30 @@ def _encoder() -> dict[str, Steps]:
         "dynamic": [step("quantize-dynamic")],
         "dynamic-embeddings": [dynamic],
         "embeddings": [tables],
+        "embeddings-w4": [tables_of_four],
         "half": [step("quantize-half")],
         "static-mixed": [step("quantize-mixed")],
         "weights-int8": [step("quantize-weights", bits=8)],
         "weights-int4-nearest": [step("quantize-weights", algorithm="nearest")],
         "weights-int4-gptq": [step("quantize-weights", algorithm="gptq")],
-        "weights-int4-embeddings": [step("quantize-weights", algorithm="gptq"), tables],
+        "weights-int4-embeddings-w4": [step("quantize-weights", algorithm="gptq"), tables_of_four],
         "codebook-16": [step("quantize-weights", levels="codebook")],
         "aware-w8": [_aware(8)],
         "prune-50": [prune],
         "prune-50-l1": [_prune(0.5, importance="magnitude")],
         "prune-50-dynamic": [prune, dynamic],
         "pipeline-50": [prune, _aware(8), step("distil", epochs=2)],
-        "joint-50": [_joint(0.5)],
+        "joint-50": [_joint(0.5, JOINT_STEPS // 2)],
         "distil-derived": [derived],
         "distil-derived-dynamic": [derived, dynamic],
         "distil-derived-prune-dynamic": [derived, prune, dynamic],
-        "distil-derived-prune-int4": [derived, prune, step("quantize-weights", algorithm="gptq"), tables],
+        "distil-derived-prune-dynamic-w4": [derived, prune, step("quantize-dynamic"), tables_of_four],
+        "distil-derived-prune-int4-w4": [
+            derived,
+            prune,
+            step("quantize-weights", algorithm="gptq"),
+            tables_of_four,
+        ],
     }
 
 

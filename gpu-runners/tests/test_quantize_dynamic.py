@@ -8,11 +8,13 @@ import pytest
 from onnx import TensorProto, helper
 
 from ratchet_runners.model.graph import Graph, copy_of
+from ratchet_runners.model.lifting import lifted
 from ratchet_runners.model.scoring import serialise
 from ratchet_runners.quantize.dynamic.config import QuantizeDynamic
 from ratchet_runners.quantize.embeddings.config import QuantizeEmbeddings
-from ratchet_runners.quantize.embeddings.rewrite import quantize_tables, tables_of
+from ratchet_runners.quantize.embeddings.rewrite import NIBBLES_OPSET, quantize_tables, tables_of
 from ratchet_runners.quantize.half.config import QuantizeHalf
+from ratchet_runners.quantize.static.channels import rounded
 from ratchet_runners.quantize.static.config import QuantizeStatic
 from support import build
 from support_post_training import constants, encoder_case, image_case, moved, operators, recurrent_case, take
@@ -79,6 +81,35 @@ def test_tables_row_by_row_lose_less_than_with_one_scale() -> None:
     assert 2 * moved(model, result.model, bench) < moved(model, graph.model, bench)
 
 
+def test_two_numbers_of_four_bits_share_a_byte() -> None:
+    model, bench = encoder_case()
+    result = take(QuantizeEmbeddings(bits=4), model, bench)
+    onnx.checker.check_model(result.model)
+    table = Graph(copy_of(model)).constant("table")
+    held = Graph(copy_of(result.model)).constant("table_rows")
+    assert (held.dtype, held.nbytes) == (np.uint8, table.size // 2)
+    graph = Graph(copy_of(model))
+    graph.set_constant("table", rounded(table, 0, 4, "mean-squared-error"))
+    assert moved(graph.model, result.model, bench) < 1e-5  # what is looked up is what rounding gives, number by number
+
+
+def test_columns_that_cannot_be_paired_keep_eight_bits() -> None:
+    model, bench = encoder_case()
+    graph = Graph(copy_of(model))
+    table = graph.constant("table")
+    graph.set_constant("table", np.pad(table, ((0, 0), (0, 1)), constant_values=0.01))
+    (look_up,) = (node for node in graph.nodes.values() if node.op_type == "Gather" and node.input[0] == "table")
+    graph.set_constant("columns", np.arange(table.shape[1]))
+    given = look_up.output[0]
+    look_up.output[0] = "wide"
+    graph.insert([helper.make_node("Gather", ["wide", "columns"], [given], name="narrow", axis=2)])
+    graph.sort()
+    result = take(QuantizeEmbeddings(bits=4), graph.model, bench)
+    assert any("odd number of columns" in note for note in result.notes)
+    assert Graph(copy_of(result.model)).constant("table_rows").dtype == np.int8
+    assert moved(model, result.model, bench) < 0.02
+
+
 def test_tables_can_follow_other_steps() -> None:
     model, bench = encoder_case()
     small = len(serialise(model))
@@ -86,9 +117,10 @@ def test_tables_can_follow_other_steps() -> None:
         before = take(first, model, bench).model
         if first.technique == "quantize-half":
             continue  # its tables are halves, and this step is for those in FP32
-        after = take(QuantizeEmbeddings(), before, bench).model
-        assert len(serialise(after)) < len(serialise(before)) < small
-        assert moved(model, after, bench) < 0.2
+        for bits in (8, 4):
+            after = take(QuantizeEmbeddings.model_validate({"bits": bits}), before, bench).model
+            assert len(serialise(after)) < len(serialise(before)) < small
+            assert moved(model, after, bench) < (0.2 if bits == 8 else 0.4)
 
 
 def test_a_table_that_is_multiplied_too_or_small_stays() -> None:
@@ -108,11 +140,12 @@ def test_two_look_ups_in_one_table() -> None:
     (residual,) = (node for node in twice.graph.node if node.name == "residual")
     twice.graph.node.insert(0, helper.make_node("Gather", ["table", "ids"], ["x2"], name="again"))
     residual.input[0] = "x2"
-    graph = Graph(copy_of(twice))
-    quantize_tables(graph, tables_of(graph, 1))
-    onnx.checker.check_model(graph.model)
-    assert "table" not in graph.constant_names
-    assert moved(twice, graph.model, bench) < 0.02
+    for bits, most in ((8, 0.02), (4, 0.4)):
+        graph = Graph(lifted(copy_of(twice), NIBBLES_OPSET))
+        quantize_tables(graph, tables_of(graph, 1), 8 if bits == 8 else 4)
+        onnx.checker.check_model(graph.model)
+        assert "table" not in graph.constant_names
+        assert moved(twice, graph.model, bench) < most
 
 
 @pytest.mark.parametrize("scope", ["weights", "full"])

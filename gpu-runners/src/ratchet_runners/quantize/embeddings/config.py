@@ -8,12 +8,15 @@ from ratchet_runners.technique import Cost, Subject, Technique, replaced
 
 
 class QuantizeEmbeddings(Technique):
-    """Row-wise eight-bit tables: a scale for each row, multiplied after the look-up. One scale a table would hurt."""
+    """Tables of eight or four bits with a scale for each row, multiplied after the look-up; one a table would hurt."""
 
     TAKES = frozenset({"float", "qdq", "weights", "dynamic", "half"})
 
     technique: Literal["quantize-embeddings"] = "quantize-embeddings"
     version: Literal[1] = 1
+    bits: Literal[4, 8] = Field(
+        default=8, description="4: two numbers a byte, scales by least squared error; needs operator set 18"
+    )
     minimum_numbers: int = Field(
         default=2048,
         ge=1,
@@ -22,7 +25,7 @@ class QuantizeEmbeddings(Technique):
 
     def after(self, subject: Subject) -> Subject:
         form = "weights" if subject.form == "float" else subject.form
-        return replaced(subject, form, size_ratio=0.7)
+        return replaced(subject, form, size_ratio=0.7 if self.bits == 8 else 0.65)
 
     def cost(self, subject: Subject) -> Cost:
         return Cost(round(0.5 + subject.weights / 1e8, 1), 4 * subject.size_bytes + (100 << 20))
