@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 import pytest
 
-from ratchet_runners.evaluate.latency import compare, measure
+from ratchet_runners.evaluate.latency import Rounds, compare, measure
 from ratchet_runners.evaluate.running import fallbacks_of, time_shares
 from ratchet_runners.evaluate.starting import ChildFailed, starting_of
 from ratchet_runners.faults import ModelUnusable
@@ -89,6 +89,20 @@ def test_short_calls_are_repeated_and_time_ends_the_rounds():
     assert machine.work > 20 * 3e-4 * 0.9
     slow = Machine(lambda _: 1.0)
     assert len(measure({"a": slow.call(1.0)}, 500, 0.5, slow.clock).seconds["a"]) == 10
+
+
+def test_rounds_of_several_layouts_count_together():
+    """A layout that favours one variant is one of several, and the median does not follow it."""
+    machine = Machine(lambda _: 1.0)
+    layouts = [
+        measure({"candidate": machine.call(0.002 * lucky), "reference": machine.call(0.002)}, 8, 1e9, machine.clock)
+        for lucky in (0.9, 1.0, 1.0, 1.0, 1.1)
+    ]
+    joined = Rounds.joined(layouts)
+    assert len(joined.seconds["candidate"]) == len(joined.seconds["reference"]) == 40
+    assert compare(joined, "candidate", "reference", 1, 1, 0.95, 0).ratio.value == pytest.approx(1.0)
+    short = measure({"a": machine.call(1.0)}, 500, 0.5, machine.clock, fewest=2)
+    assert len(short.seconds["a"]) == 2
 
 
 def test_on_a_busy_machine_more_work_is_slower():

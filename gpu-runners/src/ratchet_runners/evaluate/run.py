@@ -11,7 +11,7 @@ import numpy as np
 import onnx
 
 from ratchet_runners.data.digest import digest_of_bytes
-from ratchet_runners.data.rows import Floats, Indices, Rows
+from ratchet_runners.data.rows import Floats, Indices, Inputs, Rows
 from ratchet_runners.documents.job import Classification
 from ratchet_runners.evaluate.calibration import calibration_of
 from ratchet_runners.evaluate.document import (
@@ -26,7 +26,7 @@ from ratchet_runners.evaluate.document import (
     Starting,
 )
 from ratchet_runners.evaluate.fidelity import agreement_of, divergence_of, is_sequence, probabilities, warping_of
-from ratchet_runners.evaluate.latency import compare, measure
+from ratchet_runners.evaluate.latency import FEWEST_ROUNDS, LAYOUTS, Rounds, compare, measure
 from ratchet_runners.evaluate.options import EvaluationOptions
 from ratchet_runners.evaluate.quality import quality_of
 from ratchet_runners.evaluate.robustness import (
@@ -219,18 +219,41 @@ def _time(
     batches = options.batches or bench.serving.batch_sizes
     threads = options.threads or (bench.serving.threads,)
     share = options.latency_seconds / (len(batches) * len(threads))
-    name = bench.contract.output.name
+    everything = {
+        **{f"c:{key}": serialise(model) for key, model in candidates.items()},
+        "reference": serialise(reference),
+    }
+    feeds = {
+        batch: {bench.contract.input.name: np.ascontiguousarray(rows.input[np.resize(np.arange(len(rows)), batch)])}
+        for batch in batches
+    }
     for count in threads:
-        everything = {**{f"c:{key}": model for key, model in candidates.items()}, "reference": reference}
-        sessions = {key: session_of(serialise(model), count) for key, model in everything.items()}
-        for batch in batches:
-            drawn = np.ascontiguousarray(rows.input[np.resize(np.arange(len(rows)), batch)])
-            feed = {bench.contract.input.name: drawn}
-            calls = {key: partial(session.run, [name], feed) for key, session in sessions.items()}
-            rounds = measure(calls, options.latency_rounds, share)
+        for batch, rounds in _rounds(everything, feeds, count, options.latency_rounds, share, bench).items():
             for key, part in parts.items():
                 figures = compare(rounds, f"c:{key}", "reference", batch, count, options.confidence, bench.seed)
                 part.latency.append(figures)
+
+
+def _rounds(
+    models: Mapping[str, bytes],
+    feeds: Mapping[int, dict[str, Inputs]],
+    threads: int,
+    rounds: int,
+    seconds: float,
+    bench: Workbench,
+) -> dict[int, Rounds]:
+    """Rounds by batch size over several layouts; `rounds` and `seconds` are of all layouts of one batch size."""
+    random, output = np.random.default_rng(bench.seed), bench.contract.output.name
+    parts: dict[int, list[Rounds]] = {batch: [] for batch in feeds}
+    fewest = -(-FEWEST_ROUNDS // LAYOUTS)
+    for _ in range(LAYOUTS):
+        order = random.permutation(list(models))
+        made = {name: session_of(models[name], threads) for name in order}
+        for batch, feed in feeds.items():
+            calls = {name: partial(made[name].run, [output], feed) for name in models}
+            found = measure(calls, max(fewest, -(-rounds // LAYOUTS)), seconds / LAYOUTS, fewest=fewest)
+            parts[batch].append(found)
+    return {batch: Rounds.joined(found) for batch, found in parts.items()}
 
 
 def _run_apart(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import onnx
@@ -95,7 +95,7 @@ class _Chain:
         self._graph.set_constant(name, np.asarray(value))
         return name
 
-    def add(self, operator: str, taken: list[str], part: str, **attributes: object) -> str:
+    def add(self, operator: str, taken: list[str], part: str, **attributes: Any) -> str:
         given = f"{self._given}_{part}"
         name = self._graph.fresh_name(f"{self._wish}_{part}")
         self._made.append(helper.make_node(operator, taken, [given], name=name, **attributes))
