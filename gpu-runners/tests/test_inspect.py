@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 from onnx import helper
 
+from ratchet_runners.cli import main
 from ratchet_runners.doctor import examine
 from ratchet_runners.faults import ModelUnusable
 from ratchet_runners.inspection import inspect_model
@@ -27,6 +29,19 @@ def test_an_ordinary_network_can_be_quantized_pruned_and_trained(tmp_path: Path)
     assert set(found["techniques"]) == NAMES
     assert found["techniques"]["prune-channels"] == []
     assert found["prunableGroups"]
+
+
+def test_the_page_names_what_can_be_done_and_what_not(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "m.onnx").write_bytes(network().SerializeToString())
+    assert main(["inspect", str(tmp_path / "m.onnx")]) == 0
+    page = capsys.readouterr().out
+    able, refused = page.split("CANNOT BE DONE")
+    assert "prune-channels" in able
+    assert "quantize-embeddings" in refused
+    assert "it has no Gather" in refused
+    assert "LAYERS THAT ARE AS WIDE AS EACH OTHER" in refused
+    assert main(["inspect", str(tmp_path / "m.onnx"), "--json"]) == 0
+    assert json.loads(capsys.readouterr().out) == inspect_model(tmp_path / "m.onnx")
 
 
 def test_what_stands_in_the_way_is_named_by_technique(tmp_path: Path) -> None:

@@ -54,6 +54,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_plan(commands)
     inspect = commands.add_parser("inspect", help="say what can be done with a model, and why not")
     inspect.add_argument("model", type=Path, metavar="MODEL.onnx")
+    inspect.add_argument("--json", action="store_true")
     inspect.set_defaults(command=_inspect)
     export = commands.add_parser("export", help="write a model for another runtime, load it again and compare")
     export.add_argument("model", type=Path, metavar="MODEL.onnx")
@@ -172,9 +173,10 @@ def _doctor(options: argparse.Namespace) -> int:
 
 
 def _inspect(options: argparse.Namespace) -> int:
-    from ratchet_runners.inspection import inspect_model
+    from ratchet_runners.inspection import inspect_model, page_of
 
-    print(json.dumps(inspect_model(options.model), indent=2))
+    found = inspect_model(options.model)
+    print(json.dumps(found, indent=2) if options.json else page_of(found))
     return 0
 
 

@@ -50,6 +50,56 @@ def inspect_model(path: Path) -> dict[str, Any]:
     }
 
 
+def page_of(found: dict[str, Any]) -> str:
+    """What was found, for a terminal. `found` is what `inspect_model` answers."""
+    operators = sorted(found["operators"].items(), key=lambda each: (-each[1], each[0]))
+    sets = ", ".join(f"{domain} {version}" for domain, version in found["operatorSet"].items())
+    macs = "" if found.get("macs") is None else f", {found['macs']:,.0f} multiply-adds a row"
+    lines = [
+        f"{found['weights']:,} weights, {found['sizeBytes']:,} bytes{macs}; operator set {sets}",
+        *(_tensor_line("in ", each) for each in found["inputs"]),
+        *(_tensor_line("out", each) for each in found["outputs"]),
+        "operators: " + ", ".join(f"{count} {name}" for name, count in operators),
+    ]
+    if "notPlanned" in found:
+        return "\n".join([*lines, "", f"Nothing can be planned: {found['notPlanned']}"])
+    if found["embeddingShare"]:
+        lines.append(f"tables that rows are looked up in: {found['embeddingShare']:.0%} of the weights' bytes")
+    if found["untrainable"]:
+        lines.append(f"cannot be trained: {', '.join(found['untrainable'])}")
+    able = [name for name, reasons in found["techniques"].items() if not reasons]
+    lines += ["", "CAN BE DONE (with enough rows)", *(f"  {name}" for name in able or ["nothing"])]
+    refused = {name: reasons for name, reasons in found["techniques"].items() if reasons}
+    if refused:
+        width = max(len(name) for name in refused)
+        lines += ["", "CANNOT BE DONE", *(f"  {name:{width}}  {'; '.join(why)}" for name, why in refused.items())]
+    return "\n".join([*lines, "", *_group_lines(found["prunableGroups"])])
+
+
+def _tensor_line(what: str, tensor: dict[str, Any]) -> str:
+    shape = " x ".join("any" if size < 0 else str(size) for size in tensor["shape"])
+    return f"{what}  {tensor['name']}: {tensor['datatype']}, {shape or 'one number'}"
+
+
+def _group_lines(groups: list[dict[str, Any]] | str) -> list[str]:
+    if isinstance(groups, str):
+        return [f"Which layers are tied together is not known: {groups}"]
+    head = ("LAYERS THAT ARE AS WIDE AS EACH OTHER", "UNITS", "KIND", "CAN BE NARROWER")
+    rows = [
+        (_few(group["layers"]), str(group["units"]), group["kind"], "yes" if group["prunable"] else group["reason"])
+        for group in groups
+    ]
+    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(3)]
+    return [
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)), row[3]])
+        for row in ([head, *rows] if rows else [])
+    ]
+
+
+def _few(layers: list[str]) -> str:
+    return ", ".join(layers[:3]) + (f" and {len(layers) - 3} more" if len(layers) > 3 else "")
+
+
 #: An inspection knows no data: it asks what could be done if there were enough of them.
 ENOUGH_ROWS = 100_000
 

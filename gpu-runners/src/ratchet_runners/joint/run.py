@@ -15,7 +15,7 @@ from ratchet_runners.engine.quantized_masters import back_to_float
 from ratchet_runners.joint.config import Joint
 from ratchet_runners.model.normalise import normalise
 from ratchet_runners.model.scoring import score
-from ratchet_runners.prune.choose import Limits, Widths, lowest, planned
+from ratchet_runners.prune.choose import Limits, Widths, lowest, narrowed, on_the_way, planned
 from ratchet_runners.prune.groups import Structure, analyse
 from ratchet_runners.prune.importance import Score, magnitude
 from ratchet_runners.prune.moments import match_moments
@@ -62,9 +62,7 @@ def joint(config: Joint, model: onnx.ModelProto, bench: Workbench) -> StepResult
     current, carried = plain, Ranges()
     made: tuple[Placed, QuantizedModule] | None = None
     for number in range(1, config.rounds + 1):
-        share = number / config.rounds
-        wanted = {name: sizes[name] - round((sizes[name] - width) * share) for name, width in widths.items()}
-        pruned = _removed(work, current, wanted)
+        pruned = _removed(work, current, on_the_way(sizes, widths, number / config.rounds))
         placed = place_pairs(config.quantize, pruned, bench, carried)
         if placed.refusals:
             return StepResult(placed.model, placed.figures, placed.notes, placed.refusals)
@@ -140,12 +138,10 @@ def _trained(work: _Work, placed: Placed, number: int) -> QuantizedModule:
     return module
 
 
-def _finished(
-    work: _Work, placed: Placed, module: QuantizedModule, sizes: dict[str, int], widths: Widths
-) -> StepResult:
+def _finished(work: _Work, placed: Placed, module: QuantizedModule, sizes: Widths, widths: Widths) -> StepResult:
     written = module.write_back()
     checked = parity(module, written, work.lesson.selection, work.bench)
     figures = {**work.figures, **checked.figures(), "rounds": float(work.config.rounds)}
     figures.pop("allSteps", None)
-    pruned = [f"{name}: {sizes[name]} units, now {width}" for name, width in widths.items()]
-    return StepResult(written, figures, (*placed.notes, *work.notes, *pruned), checked.refusals)
+    notes = (*placed.notes, *work.notes, *narrowed(sizes, widths))
+    return StepResult(written, figures, notes, checked.refusals)

@@ -80,6 +80,16 @@ def planned(groups: Sequence[Group], scores: Scores, ratio: float, limits: Limit
     return widths
 
 
+def on_the_way(sizes: Widths, widths: Widths, share: float) -> Widths:
+    """The widths after this share of a way from `sizes` to `widths`; groups that stay as they are are left out."""
+    return {name: sizes[name] - round((sizes[name] - width) * share) for name, width in widths.items()}
+
+
+def narrowed(sizes: Widths, widths: Widths) -> list[str]:
+    """For people: what became of each group."""
+    return [f"{name}: {sizes[name]} units, now {width}" for name, width in widths.items()]
+
+
 def planned_for(
     groups: Sequence[Group], scores: Scores, fits: Callable[[Widths], bool], limits: Limits
 ) -> tuple[Widths, float]:

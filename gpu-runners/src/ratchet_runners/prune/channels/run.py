@@ -16,7 +16,16 @@ from ratchet_runners.model.normalise import normalise
 from ratchet_runners.model.scoring import score, serialise
 from ratchet_runners.prune import costs
 from ratchet_runners.prune.channels.config import PruneChannels, Scope
-from ratchet_runners.prune.choose import Limits, Widths, candidates, lowest, planned, planned_for
+from ratchet_runners.prune.choose import (
+    Limits,
+    Widths,
+    candidates,
+    lowest,
+    narrowed,
+    on_the_way,
+    planned,
+    planned_for,
+)
 from ratchet_runners.prune.groups import Kind, Structure, analyse
 from ratchet_runners.prune.importance import Score, activation, magnitude
 from ratchet_runners.prune.moments import match_moments
@@ -71,15 +80,14 @@ def prune_channels(config: PruneChannels, model: onnx.ModelProto, bench: Workben
         if number > 1:
             structure = analyse(current)
             scores = _scores(work, structure, (number - 1) / rounds)
-        wanted = {name: sizes[name] - round((sizes[name] - width) * number / rounds) for name, width in widths.items()}
-        removal = lowest(structure.free, scores, wanted)
+        removal = lowest(structure.free, scores, on_the_way(sizes, widths, number / rounds))
         pruned = remove(current, removal, structure)
         bench.tell("prune", (number - 0.5) / rounds, f"round {number} of {rounds}")
         pruned = _repaired(work, pruned, structure, removal)
         current = _retrained(work, pruned, number, rounds)
     verify(current, model, bench.rows.input[work.rows[:64]], bench.contract, bench.threads)
     _report(work, current, plain, before, rounds)
-    work.notes += [f"{name}: {sizes[name]} units, now {widths[name]}" for name in widths]
+    work.notes += narrowed(sizes, widths)
     return StepResult(current, work.figures, tuple(work.notes))
 
 
