@@ -18,6 +18,7 @@ from ratchet_runners.distil.derive import residual_blocks, shallower, without_bl
 from ratchet_runners.distil.pairing import feature_pairs
 from ratchet_runners.distil.run import distil
 from ratchet_runners.distil.warm_start import dequantized, is_quantized
+from ratchet_runners.engine.parity import Parity
 from ratchet_runners.faults import ModelUnusable
 from ratchet_runners.model.graph import Graph, copy_of
 from ratchet_runners.model.scoring import score, serialise
@@ -207,6 +208,15 @@ def test_a_quantized_student_is_trained_as_it_will_be_deployed() -> None:
     assert [node.op_type for node in made.model.graph.node] == [node.op_type for node in student.graph.node]
     assert is_quantized(made.model)
     assert accuracy_of(made.model, turned=True) > accuracy_of(student, turned=True) + 0.2
+    assert made.figures["parityAgreement"] == 1.0
+
+
+def test_a_quantized_student_that_is_not_served_as_it_was_trained_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    student = quantized(network())
+    monkeypatch.setattr("ratchet_runners.distil.run.parity", lambda *_: Parity(100, 0.9, 0.0))
+    made = distil(Distil(epochs=1), student, bench_of({"source": network(), "teacher": taught_network()}))
+    (reason,) = made.refusals
+    assert "another class" in reason
 
 
 def test_a_quantized_model_is_given_back_its_floats() -> None:

@@ -70,6 +70,10 @@ class Lesson(nn.Module):
     def quantizer_parameters(self) -> list[nn.Parameter]:
         return self.student.quantizer_parameters
 
+    @property
+    def selection(self) -> Indices:
+        return self._selection
+
     def loss(self, batch: Indices) -> torch.Tensor:
         """What the batch's rows cost: answers, and every term."""
         self.train()

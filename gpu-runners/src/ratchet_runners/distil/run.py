@@ -17,9 +17,12 @@ from ratchet_runners.distil.students import student_of
 from ratchet_runners.distil.teacher import Teacher
 from ratchet_runners.distil.terms import Term, terms_of
 from ratchet_runners.distil.trial import Verdict
+from ratchet_runners.engine.parity import parity
 from ratchet_runners.engine.quantized import trainable_module
+from ratchet_runners.engine.quantized_layout import is_quantized
 from ratchet_runners.engine.train import Schedule, Trained, train
 from ratchet_runners.faults import DataUnusable
+from ratchet_runners.quantize.counterpart import before_quantization
 from ratchet_runners.registry import StepResult, technique
 from ratchet_runners.workbench import Workbench
 
@@ -27,7 +30,7 @@ from ratchet_runners.workbench import Workbench
 @technique("distil", Distil)
 def distil(config: Distil, model: onnx.ModelProto, bench: Workbench) -> StepResult:
     """The student learns what `bench.teacher()` answers, on labelled and unlabelled rows alike; refused where the
-    teacher is out of its depth.
+    teacher is out of its depth, or where ONNX Runtime does not answer what a quantized student was trained to answer.
 
     @throws DataUnusable when there are too few rows; ModelUnusable
     """
@@ -43,13 +46,18 @@ def distil(config: Distil, model: onnx.ModelProto, bench: Workbench) -> StepResu
         return StepResult(start.model, figures, start.notes, start.refusals)
     terms = terms_of(config, start.model, teacher, bench)
     contract = bench.contract
-    source = bench.source() if start.model is model else None
+    source = before_quantization(bench) if start.model is model else None
     module = trainable_module(start.model, contract.input.name, contract.output.name, source)
     lesson = Lesson(config, module, Teacher(teacher, _taps(terms), bench), terms, chosen, bench)
     trained = train_lesson(config, lesson, bench)
     notes = ("distillation was cut short by the time limit",) if trained.cut_short else ()
     figures |= _figures(chosen, trained, terms, bench)
-    return StepResult(module.write_back(), figures, (*start.notes, *notes))
+    written = module.write_back()
+    refusals: tuple[str, ...] = ()
+    if is_quantized(written):  # of floats the operators' conformance says as much
+        checked = parity(module, written, lesson.selection, bench)
+        figures, refusals = {**figures, **checked.figures()}, checked.refusals
+    return StepResult(written, figures, (*start.notes, *notes), refusals)
 
 
 def tried(config: Distil, bench: Workbench) -> Verdict:
