@@ -119,6 +119,8 @@ def _encoder() -> dict[str, Steps]:
         "weights-int8": [step("quantize-weights", bits=8)],
         "weights-int4-nearest": [step("quantize-weights", algorithm="nearest")],
         "weights-int4-gptq": [step("quantize-weights", algorithm="gptq")],
+        "weights-int4-block-32": [step("quantize-weights", algorithm="nearest", block=32, shrink=False)],
+        "weights-int4-embeddings": [step("quantize-weights", algorithm="gptq"), tables],
         "weights-int4-embeddings-w4": [step("quantize-weights", algorithm="gptq"), tables_of_four],
         "codebook-16": [step("quantize-weights", levels="codebook")],
         "aware-w8": [_aware(8)],
@@ -158,6 +160,8 @@ def _gru() -> dict[str, Steps]:
 def _small() -> dict[str, Steps]:
     return {
         "static": [step("quantize-static", allowTiny=True)],
+        "static-per-channel": [step("quantize-static", perChannel=True, allowTiny=True)],
+        "aware-w8": [_aware(8, ends="same")],
         "static-w4-per-tensor": [step("quantize-static", weightBits=4, allowTiny=True)],
         "static-w4": [step("quantize-static", weightBits=4, perChannel=True, allowTiny=True)],
         "static-w4-bias": [

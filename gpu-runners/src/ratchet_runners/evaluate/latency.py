@@ -52,16 +52,16 @@ def measure(
     clock: Clock = time.perf_counter,
     fewest: int = FEWEST_ROUNDS,
 ) -> Rounds:
-    """Times every call in every round, beginning with another one each time, until the rounds or the seconds are over
-    (at least `fewest` rounds). Two rounds before are not counted: first calls allocate."""
-    names = list(calls)
+    """Times every call in every round, until the rounds or the seconds are over (at least `fewest` rounds). Two rounds
+    before are not counted: first calls allocate. Each round has an order of its own, by chance: what runs before a call
+    leaves it cold caches and a processor slowed down by wide vectors, and must not be the same one every time."""
+    names, random = list(calls), np.random.default_rng(0)
     short = min(_once(calls[name], 1, clock) for _ in range(2) for name in names)
     repeats = min(MOST_REPEATS, max(1, round(SHORTEST / max(short, 1e-9))))
     found: dict[str, list[float]] = {name: [] for name in names}
     ending = clock() + seconds
     for number in range(rounds):
-        for place in range(len(names)):
-            name = names[(number + place) % len(names)]
+        for name in random.permutation(names):
             found[name].append(_once(calls[name], repeats, clock))
         if number + 1 >= fewest and clock() > ending:
             break
