@@ -82,24 +82,28 @@ def _names(lines: Sequence[Line], values: Sequence[float], best: set[str], place
         taken.append((x, y))
         left = x % WIDTH > WIDTH - 150
         anchor = f'text-anchor="end" x="{x - 7}"' if left else f'x="{x + 7}"'
-        parts.append(f'<text {anchor} y="{y + 4}" font-size="10">{escape(line.name)}</text>')
+        halo = 'paint-order="stroke" stroke="white" stroke-width="3"'  # dots lie behind names
+        parts.append(f'<text {anchor} y="{y + 4:.1f}" font-size="10" {halo}>{escape(line.name)}</text>')
     return parts
 
 
 def _even_ticks(low: float, high: float) -> list[float]:
     """Round numbers in equal steps, four to nine of them."""
-    step = next(size for size in (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2) if (high - low) / size < 9)
+    step = next(size for size in _round_numbers((1, 2, 5)) if (high - low) / size < 9)
     return [number * step for number in range(math.ceil(low / step), math.floor(high / step) + 1)]
 
 
 def _log_ticks(low: float, high: float) -> list[float]:
-    """Round numbers between two powers of ten, as few as tell where one is."""
-    for factors in ((1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7), (1, *(n / 10 for n in range(11, 100)))):
-        made = [factor * 10.0**power for power in range(-2, 10) for factor in factors]
-        ticks = [tick for tick in made if low <= math.log10(tick) <= high]
-        if len(ticks) >= 3:
+    """Round numbers between two powers of ten, as few as tell where one is; in equal steps where those are near."""
+    for factors in ((1, 2, 5), (1, 1.5, 2, 3, 4, 5, 7)):
+        ticks = [tick for tick in _round_numbers(factors) if low <= math.log10(tick) <= high]
+        if len(ticks) >= 4:
             return ticks
-    return []
+    return _even_ticks(10**low, 10**high)
+
+
+def _round_numbers(factors: Sequence[float]) -> list[float]:
+    return [factor * 10.0**power for power in range(-4, 10) for factor in factors]
 
 
 def _short(value: float) -> str:
