@@ -61,10 +61,12 @@ def _beaten(family: str, peer: Line, ours: Sequence[Line]) -> Goal:
     if not small:
         return Goal(words, False, f"nothing of ours is as small as {peer.bytes:,} bytes")
     line = max(small, key=lambda each: each.accuracy)
+    alike = peer.accuracy <= line.high and line.accuracy >= peer.low
+    chance = "; each lies in the other's interval" if alike and line.accuracy < peer.accuracy else ""
     return Goal(
         words,
         line.accuracy >= peer.accuracy,
-        f"{line.accuracy:.4f} ({line.name}, {line.bytes:,} bytes) against {peer.accuracy:.4f} ({peer.bytes:,})",
+        f"{line.accuracy:.4f} ({line.name}, {line.bytes:,} bytes) against {peer.accuracy:.4f} ({peer.bytes:,}){chance}",
     )
 
 
