@@ -31,8 +31,8 @@ from ratchet_runners.model.scoring import predictions, score
 
 FRESH, REPLAY, TEST = 4_000, 2_000, 3_000
 DEGREES, NOISE = 30.0, 0.25
-#: Batches twice as large as the technique's default: a step costs little more, and half as many are taken.
-DISTIL = step("distil", epochs=5, batchSize=64, learningRate=0.006, replayShare=0.33, patience=9)
+#: Few steps at a high rate, chosen by trying ten settings: the technique's defaults take three times as long for as much.
+DISTIL = step("distil", epochs=3, batchSize=64, learningRate=0.015, replayShare=0.33, patience=9)
 
 
 @dataclass(frozen=True)
