@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,8 @@ from ratchet_runners.model.scoring import predictions, score
 
 FRESH, REPLAY, TEST = 4_000, 2_000, 3_000
 DEGREES, NOISE = 30.0, 0.25
+#: How often the two ways whose times are compared are gone.
+ROUNDS = 3
 #: Few steps at a high rate, chosen by trying ten settings: the technique's defaults take three times as long for as much.
 DISTIL = step("distil", epochs=3, batchSize=64, learningRate=0.015, replayShare=0.33, patience=9)
 
@@ -65,18 +67,30 @@ def incremental(folder: Path, options: Any) -> dict[str, Any]:
     strata = ["fresh"] * FRESH + ["replay"] * REPLAY
     save_rows(home / "unlabelled.arrow", rows, np.full(len(rows), np.nan), strata, "drift")
     save_rows(home / "labelled.arrow", rows, both.astype(np.float64), strata, "drift")
-    ways = [_unchanged(family, tests), _taught(home, family, teacher, tests, options)]
-    ways.append(_by_labels(home, family, tests, options))
     everything = DataSet(
         (np.concatenate([stored["train_x"], fresh]), np.concatenate([stored["train_y"], labels])),
         *((tests["drift"],) * 2),
         10,
     )
-    ways.append(_anew("full retraining, old rows and fresh ones", everything, 6, home / "full.json", tests, options))
+    # Beside each other, several times: what else the machine does must not decide which of them is quick.
+    rounds = [
+        (
+            _taught(home, family, teacher, tests, options, number),
+            _anew(
+                "full retraining, old rows and fresh ones", everything, 6, home / f"full-{number}.json", tests, options
+            ),
+        )
+        for number in range(1, ROUNDS + 1)
+    ]
+    taught, full = (
+        replace(ways[0], seconds=float(np.median([way.seconds for way in ways]))) for ways in zip(*rounds, strict=True)
+    )
+    share = float(np.median([one.seconds / other.seconds for one, other in rounds]))
+    ways = [_unchanged(family, tests), taught, _by_labels(home, family, tests, options), full]
     same = DataSet((rows, both), *((tests["drift"],) * 2), 10)
     ways.append(_anew("from the beginning on the same 6,000 rows", same, 12, home / "same.json", tests, options))
     refused = _misled(home, family, options)
-    return _page(ways, refused)
+    return _page(ways, share, refused)
 
 
 def _drifted(images: np.ndarray, generator: np.random.Generator) -> np.ndarray:
@@ -122,9 +136,10 @@ def _distilling(home: Path, family: Path, name: str, teacher: Path, options: Any
     return document
 
 
-def _taught(home: Path, family: Path, teacher: Path, tests: dict[str, Any], options: Any) -> Way:
-    made = run_job(_distilling(home, family, "distil", teacher, options), home / "distil", "distillation", "ours")
-    report = json.loads((home / "distil" / "report.json").read_text())
+def _taught(home: Path, family: Path, teacher: Path, tests: dict[str, Any], options: Any, number: int) -> Way:
+    output = home / f"distil-{number}"
+    made = run_job(_distilling(home, family, "distil", teacher, options), output, f"distillation {number}", "ours")
+    report = json.loads((output / "report.json").read_text())
     seconds = sum(step["seconds"] for tried in report["alternatives"] for step in tried["steps"])
     note = f"the whole job with start, evaluation and report: {report['wallSeconds']:.0f} s"
     return _judged("distillation, no labels", FRESH + REPLAY, 0, seconds, made.model, family, tests, note)
@@ -193,7 +208,7 @@ def _anew(name: str, data: DataSet, epochs: int, path: Path, tests: dict[str, An
     return Way(name, count, count, stored["seconds"], stored["drift"], stored["clean"])
 
 
-def _page(ways: list[Way], refused: str) -> dict[str, Any]:
+def _page(ways: list[Way], time_share: float, refused: str) -> dict[str, Any]:
     before, taught, _, full, _ = ways
     gain = full.drift - before.drift
     head = "| way | rows | labels | training | drifted | old | recovered |\n| --- | ---: | ---: | ---: | ---: | ---: | ---: |"
@@ -207,8 +222,8 @@ def _page(ways: list[Way], refused: str) -> dict[str, Any]:
         ("drift: ≥ 90 % of what full retraining recovers", share >= 0.9, f"{share:.0%}"),
         (
             "drift: in at most a quarter of its time",
-            taught.seconds <= full.seconds / 4,
-            f"{taught.seconds:.0f} s against {full.seconds:.0f} s: {taught.seconds / full.seconds:.2f}",
+            time_share <= 0.25,
+            f"{taught.seconds:.0f} s against {full.seconds:.0f} s: {time_share:.2f}, median of {ROUNDS} rounds",
         ),
         (
             "drift: at most 2 points lost on the old world",
@@ -224,7 +239,7 @@ def _page(ways: list[Way], refused: str) -> dict[str, Any]:
     ]
     words = (
         f"Digits turned by up to {DEGREES:g}° with noise of {NOISE:g}; {TEST:,} test images of either world. Training is the wall "
-        f"time of the steps themselves in the same run, {taught.note}."
+        f"time of the steps themselves, for distillation and full retraining the median of {ROUNDS} rounds; {taught.note}."
     )
     return {
         "page": "\n\n".join([words, "\n".join([head, *rows])]),
