@@ -25,17 +25,18 @@ def parse() -> argparse.Namespace:
 
 
 class Clock:
-    """Seconds that the bench has worked, over all sittings since it began anew."""
+    """What the bench has worked since it began anew; a sitting that finds everything done takes seconds."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._before = json.loads(path.read_text())["seconds"] if path.exists() else 0.0
+        self._sittings = [*json.loads(path.read_text())] if path.exists() else []
         self._began = time.monotonic()
 
-    def note(self) -> float:
-        seconds = self._before + time.monotonic() - self._began
-        self._path.write_text(json.dumps({"seconds": seconds}))
-        return seconds
+    def note(self) -> list[float]:
+        """Seconds of each sitting, this one last."""
+        sittings = [*self._sittings, time.monotonic() - self._began]
+        self._path.write_text(json.dumps(sittings))
+        return sittings
 
 
 def main() -> int:

@@ -37,12 +37,12 @@ def write_pages(
     drift: dict[str, Any] | None,
     more: Sequence[dict[str, Any]],
     options: Any,
-    seconds: float,
+    sittings: Sequence[float],
 ) -> None:
     """Prints everything; writes it only after a full run, so that a quick one never replaces real figures."""
     tables = {name: lines_of(each.results, each.judged) for name, each in found.items()}
     goals = goals_of(tables, [*(drift["goals"] if drift else []), *more])
-    page = _page(found, tables, goals, drift, options, seconds)
+    page = _page(found, tables, goals, drift, options, sittings)
     print(page)
     folder = options.folder / "results" if options.quick else options.results
     folder.mkdir(parents=True, exist_ok=True)
@@ -58,7 +58,7 @@ def _page(
     goals: Sequence[Goal],
     drift: dict[str, Any] | None,
     options: Any,
-    seconds: float,
+    sittings: Sequence[float],
 ) -> str:
     parts = [
         "# Compression",
@@ -67,7 +67,7 @@ def _page(
         "Our recipes and the peers get the same unlabelled traffic (NNCF's accuracy control gets labels too, because it asks "
         "for them); base models, traffic and test rows are disjoint. Speed is the median over rounds of the ratio within a round. "
         "PGD attacks the full-precision model; noise is in spreads of a feature. Intervals are of 95 %.",
-        f"{_machine(options)} The bench worked {seconds / 60:.0f} min.",
+        f"{_machine(options)} {_worked(sittings)}",
         "GPU: not run (none was at hand).",
         "## Goals",
         "| goal | reached | figure |\n| --- | --- | --- |\n"
@@ -86,6 +86,15 @@ def _page(
     if drift is not None:
         parts += ["## Incremental distillation under drift", drift["page"]]
     return "\n\n".join(parts) + "\n"
+
+
+def _worked(sittings: Sequence[float]) -> str:
+    minutes = [f"{seconds / 60:.0f}" for seconds in sittings if seconds >= 30]
+    return f"The bench worked {' and '.join(minutes) or '0'} min" + (
+        f", in {len(minutes)} sittings: the first from nothing, later ones did what had changed since."
+        if minutes[1:]
+        else "."
+    )
 
 
 def _short(text: str) -> str:
