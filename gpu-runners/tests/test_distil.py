@@ -17,8 +17,9 @@ from ratchet_runners.distil.cuts import cut_tensors
 from ratchet_runners.distil.derive import residual_blocks, shallower, without_block
 from ratchet_runners.distil.pairing import feature_pairs
 from ratchet_runners.distil.run import distil
-from ratchet_runners.distil.warm_start import dequantized, is_quantized
+from ratchet_runners.distil.warm_start import dequantized
 from ratchet_runners.engine.parity import Parity
+from ratchet_runners.engine.quantized_layout import is_quantized
 from ratchet_runners.faults import ModelUnusable
 from ratchet_runners.model.graph import Graph, copy_of
 from ratchet_runners.model.scoring import score, serialise

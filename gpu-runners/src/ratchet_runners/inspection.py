@@ -9,6 +9,7 @@ from typing import Any
 
 import onnx
 
+from ratchet_runners.columns import aligned
 from ratchet_runners.data.digest import digest_of_bytes
 from ratchet_runners.doctor import examine
 from ratchet_runners.faults import ModelUnusable
@@ -71,8 +72,8 @@ def page_of(found: dict[str, Any]) -> str:
     lines += ["", "CAN BE DONE (with enough rows)", *(f"  {name}" for name in able or ["nothing"])]
     refused = {name: reasons for name, reasons in found["techniques"].items() if reasons}
     if refused:
-        width = max(len(name) for name in refused)
-        lines += ["", "CANNOT BE DONE", *(f"  {name:{width}}  {'; '.join(why)}" for name, why in refused.items())]
+        reasons = aligned([(f"  {name}", "; ".join(why)) for name, why in refused.items()])
+        lines += ["", "CANNOT BE DONE", *reasons]
     return "\n".join([*lines, "", *_group_lines(found["prunableGroups"])])
 
 
@@ -89,11 +90,7 @@ def _group_lines(groups: list[dict[str, Any]] | str) -> list[str]:
         (_few(group["layers"]), str(group["units"]), group["kind"], "yes" if group["prunable"] else group["reason"])
         for group in groups
     ]
-    widths = [max(len(row[column]) for row in [head, *rows]) for column in range(3)]
-    return [
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row[:3], widths, strict=True)), row[3]])
-        for row in ([head, *rows] if rows else [])
-    ]
+    return aligned([head, *rows]) if rows else []
 
 
 def _few(layers: list[str]) -> str:

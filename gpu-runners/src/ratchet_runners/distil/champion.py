@@ -8,9 +8,10 @@ import numpy as np
 import onnx
 
 from ratchet_runners.data.rows import Doubles, Indices
-from ratchet_runners.distil.warm_start import dequantized, is_quantized
+from ratchet_runners.distil.warm_start import dequantized
 from ratchet_runners.documents.job import Classification
 from ratchet_runners.engine.module import unsupported_operators
+from ratchet_runners.engine.quantized_layout import is_quantized
 from ratchet_runners.faults import ModelUnusable
 from ratchet_runners.model.normalise import normalise
 from ratchet_runners.model.precision import weights_by_bits

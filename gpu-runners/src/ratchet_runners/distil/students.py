@@ -8,7 +8,8 @@ import onnx
 
 from ratchet_runners.distil.config import Distil
 from ratchet_runners.distil.derive import shallower
-from ratchet_runners.distil.warm_start import dequantized, is_quantized
+from ratchet_runners.distil.warm_start import dequantized
+from ratchet_runners.engine.quantized_layout import is_quantized
 from ratchet_runners.faults import ModelUnusable
 from ratchet_runners.model.normalise import normalise
 from ratchet_runners.prune.channels.config import PruneChannels

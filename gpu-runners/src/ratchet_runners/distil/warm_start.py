@@ -10,10 +10,6 @@ from ratchet_runners.model.graph import Array, Graph, attributes_of, copy_of, ki
 PAIRS = frozenset({"QuantizeLinear", "DequantizeLinear"})
 
 
-def is_quantized(model: onnx.ModelProto) -> bool:
-    return any(kind_of(node) in PAIRS for node in model.graph.node)
-
-
 def dequantized(model: onnx.ModelProto) -> onnx.ModelProto | None:
     """The model without its Q/DQ pairs: weights as the numbers that their integers stand for, activations in floating
     point. None where something else in it is quantized, or its integers are packed in a way that is not known here.

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from ratchet_runners.columns import aligned
 from ratchet_runners.documents.base import Digest, Document
 from ratchet_runners.documents.report import PlannedAlternative
 
@@ -53,8 +54,7 @@ def table_of(plan: Plan) -> str:
             memory = f"{each.peak_bytes / 2**20:.0f} MiB"
             figures = (f"{each.seconds:g}", memory, f"{each.size_ratio:.2f}", f"{each.latency_ratio:.2f}")
             rows.append((each.name, *figures, " → ".join(plan.steps[each.name])))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines += ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+    lines += aligned(rows)
     refused = [(each.name, reason) for each in plan.alternatives for reason in each.objections]
     if refused:
         lines += ["", "Cannot be done here:", *(f"  {name}: {reason}" for name, reason in refused)]
