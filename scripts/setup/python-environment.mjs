@@ -1,10 +1,13 @@
-import { existsSync, rmSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { ROOT, RUNNERS, VENV } from './places.mjs';
+import { needDisk } from './disk.mjs';
+import { PIP_TEMPORARY, ROOT, RUNNERS, VENV } from './places.mjs';
 import { ask, run, SetupProblem } from './program.mjs';
 import { hashOf } from './stamp.mjs';
 
 const OLDEST = [3, 10];
+/** Wheels (3.2 GB) and what is unpacked from them (6.1 GB) lie beside each other until pip has ended; measured, with some air. */
+const PEAK_GIGABYTES = 10.5;
 const CANDIDATES = ['python3', 'python', 'python3.13', 'python3.12', 'python3.11', 'python3.10'];
 
 /** The Python that runs compression jobs and the runners' tests. */
@@ -20,19 +23,29 @@ export const pythonEnvironment = {
     if (!existsSync(join(RUNNERS, 'pyproject.toml')))
       throw new SetupProblem('gpu-runners/pyproject.toml is missing from this clone');
     const python = findPython();
-    rmSync(VENV, { recursive: true, force: true, maxRetries: 5 });
+    removeTrees(VENV, PIP_TEMPORARY);
+    needDisk(PEAK_GIGABYTES, 'The Python environment');
     await run(python, ['-m', 'venv', VENV], {
       doing: `${python} makes .venv`,
       fail: 'the Python environment could not be made',
     });
     const install = ['-m', 'pip', 'install', '--disable-pip-version-check', '--no-input', '--progress-bar', 'off'];
+    // Beside .venv, not in the system's temporary folder: that is often a small memory disk, and what a killed pip leaves
+    // there nobody removes.
+    mkdirSync(PIP_TEMPORARY, { recursive: true });
     await run(pythonBinary, [...install, '-e', `${RUNNERS}[train,builder,dev]`], {
+      env: { ...process.env, TMPDIR: PIP_TEMPORARY },
       activity: pipActivity(),
       doing: 'pip works out the versions',
       fail: 'the Python packages could not be installed',
     });
+    removeTrees(PIP_TEMPORARY);
   },
 };
+
+function removeTrees(...folders) {
+  for (const folder of folders) rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+}
 
 function findPython() {
   const seen = [];
