@@ -28,13 +28,17 @@ def quantize_embeddings(config: QuantizeEmbeddings, model: onnx.ModelProto, benc
     if not tables:
         reason = f"no table of at least {config.minimum_numbers} numbers is used for look-ups alone"
         return StepResult(model, figures, refusals=(reason,))
-    odd = [name for name in tables if config.bits == 4 and graph.constant(name).shape[1] % 2]
-    quantize_tables(graph, [name for name in tables if name not in odd], config.bits)
-    quantize_tables(graph, odd)
+    # Two numbers share a byte within a row, so an odd number of columns keeps eight bits.
+    halved = [name for name in tables if config.bits == 4 and graph.constant(name).shape[1] % 2 == 0]
+    whole = [name for name in tables if name not in halved]
+    why = "" if config.bits == 8 else ", since an odd number of columns cannot share bytes"
+    notes: list[str] = []
+    for names, part in ((halved, "an eighth of that"), (whole, f"a quarter of that{why}")):
+        if names:
+            share = sum(graph.constant(name).nbytes for name in names) / before
+            notes.append(f"{', '.join(names)}: {share:.0%} of the model's bytes, with a scale a row now {part}")
+    quantize_tables(graph, halved, 4)
+    quantize_tables(graph, whole)
     figures["sizeRatio"] = round(len(serialise(graph.model)) / before, 4)
     bench.tell("embeddings", 1.0, "")
-    part = "a quarter" if config.bits == 8 else "an eighth"
-    notes = [f"{', '.join(tables)}: {held / before:.0%} of the model's bytes, now {part} of that with a scale a row"]
-    if odd:
-        notes.append(f"{', '.join(odd)}: eight bits, since an odd number of columns cannot share bytes")
     return StepResult(graph.model, figures, tuple(notes))
