@@ -4,11 +4,12 @@ import type { Evaluation } from '../../candidates/index.js';
 import { chargeOf, overdraft, remainingBudget } from './quality-ledger.js';
 
 const share = (value: number) => ({ value, samples: 400 });
+/** All rows are labelled, so no fewer answers differ than accuracy is lost. */
 const evaluation = (candidate: number, reference: number): Evaluation => ({
   at: new Date(0),
   dataset: { digest: 'sha256:0', rows: 400, labelled: 400, from: new Date(0), until: new Date(0) },
   accuracy: { candidate: share(candidate), reference: share(reference), champion: share(reference) },
-  agreement: { candidate: share(0.99), champion: share(1) },
+  agreement: { candidate: share(1 - Math.max(0.01, reference - candidate)), champion: share(1) },
   noiseAccuracy: null,
   size: { candidateBytes: 1, referenceBytes: 4, ratio: 0.25 },
   latency: { candidateMs: 1, referenceMs: 2, championMs: 2, speedup: 2, overChampion: 2, rounds: 30 },
@@ -24,6 +25,12 @@ describe('the quality ledger', () => {
 
   it('charges disagreement where there are no labels', () => {
     expect(chargeOf({ ...evaluation(0.9, 0.9), accuracy: null })).toBeCloseTo(0.01, 12);
+  });
+
+  it('charges no more than the share of answers that differ, however few the labelled rows are', () => {
+    const few = evaluation(32 / 33, 1); // one of 33 labelled rows is lost, which is three points
+    const agreement = { candidate: { value: 1 - 4 / 300, samples: 300 }, champion: share(1) };
+    expect(chargeOf({ ...few, agreement })).toBeCloseTo(4 / 300, 12);
   });
 
   it('lets ten steps of half a point not pass unseen', () => {

@@ -2,13 +2,16 @@ import type { Evaluation } from '../../candidates/index.js';
 
 /**
  * What a promotion costs of the quality budget: the candidate's measured loss against its reference, as a fraction, never
- * below 0. With labels it is the paired difference of the two accuracies on the same held-out rows; without, it is the
- * share of answers that differ from the reference's, which bounds the loss from above.
+ * below 0. The share of held-out answers that differ from the reference's bounds the loss from above: where both answer alike
+ * both are right or both are wrong. With labels there is also the paired difference of the two accuracies, but only on the
+ * labelled rows; where those are few, a single row of them weighs more than the bound on all rows allows, so the smaller of the
+ * two counts.
  */
 export function chargeOf(evaluation: Evaluation): number {
   const { accuracy, agreement } = evaluation;
-  const loss = accuracy === null ? 1 - agreement.candidate.value : accuracy.reference.value - accuracy.candidate.value;
-  return Math.max(0, loss);
+  const bound = 1 - agreement.candidate.value;
+  if (accuracy === null) return bound;
+  return Math.max(0, Math.min(bound, accuracy.reference.value - accuracy.candidate.value));
 }
 
 /**
