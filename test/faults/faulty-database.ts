@@ -1,18 +1,6 @@
 import { QueryFailedError, type DataSource, type EntityManager } from 'typeorm';
-import { armFailpoints } from '../../src/kernel/index.js';
+import { armFailpoints, seededRandom } from '../../src/kernel/index.js';
 import { Database } from '../../src/platform/postgres/index.js';
-
-/** A sequence of numbers in [0, 1) that a seed determines (mulberry32). */
-export function seeded(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let t = state;
-    t = Math.imul(t ^ (t >>> 15), t | 1);
-    t ^= t + Math.imul(t ^ (t >>> 7), t | 61);
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
 
 /** Thrown in the place of what pg says when a connection ends under a statement. */
 class ConnectionLost extends Error {
@@ -35,7 +23,7 @@ export class FaultyDatabase extends Database {
 
   constructor(dataSource: DataSource, faults: { readonly seed: number; readonly probability: number }) {
     super(dataSource);
-    this.random = seeded(faults.seed);
+    this.random = seededRandom(faults.seed);
     this.probability = faults.probability;
     // The one place between a commit and its caller.
     armFailpoints((name) => {

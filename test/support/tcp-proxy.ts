@@ -35,6 +35,8 @@ export class TcpProxy {
   private readonly torn = new Set<Link>();
   private mode: NetworkMode = PASS;
   connections = 0;
+  /** Connections that `flaky` has reset. */
+  resets = 0;
 
   private constructor(
     private readonly server: Server,
@@ -120,6 +122,7 @@ export class TcpProxy {
       return;
     }
     if (mode.kind === 'flaky' && mode.random() < mode.probability) {
+      this.resets += 1;
       this.cut(link);
       return;
     }

@@ -5,6 +5,7 @@ import { KafkaMisconfigured } from './errors.js';
 import { kafkaLogCreator } from './kafka-log.js';
 import { quietenTimers } from './quieten-timers.js';
 import type { KafkaSettings } from './settings.js';
+import { socketsOfWholeResponses } from './whole-responses.js';
 import { registerZstd } from './zstd.js';
 
 export type Kafka = InstanceType<typeof kafkajs.Kafka>;
@@ -50,6 +51,7 @@ export function clientConfig(
     retry: { ...retry },
     logLevel: kafkajs.logLevel.INFO,
     logCreator: kafkaLogCreator,
+    socketFactory: socketsOfWholeResponses,
     ...(settings.tls ? { ssl: tlsOf(settings) } : {}),
     ...(sasl === null ? {} : { sasl }),
   };
