@@ -26,7 +26,8 @@ class Exporter {
   slow = 0;
   private readonly server: Server = createServer((_, response) => {
     this.scrapes += 1;
-    response.end(this.text());
+    // Prometheus 3 takes nothing whose format it has to guess.
+    response.writeHead(200, { 'content-type': 'text/plain; version=0.0.4' }).end(this.text());
   });
   url = '';
 

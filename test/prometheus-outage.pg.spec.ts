@@ -35,6 +35,7 @@ describeWith('prometheus')('a rollout behind a real Prometheus', () => {
 
   beforeAll(async () => {
     exporter = createServer((_, response) => {
+      response.setHeader('content-type', 'text/plain; version=0.0.4');
       response.end(`# TYPE shop_complaints_ratio gauge\nshop_complaints_ratio ${complaints}\n`);
     });
     await new Promise<void>((ready) => exporter.listen(0, '127.0.0.1', ready));
