@@ -1,10 +1,10 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, expect, it } from '@jest/globals';
+import { freePorts } from '../scripts/kafka/ports.mjs';
 import { setLogLevel } from '../src/platform/observability/index.js';
 import { jsonPointer } from '../src/platform/kubernetes/index.js';
 import { ANNOTATION } from '../src/rollouts/index.js';
@@ -38,7 +38,7 @@ describeWithKubernetes('the guardian, a program of its own', () => {
   });
 
   async function start(environment: Record<string, string> = {}): Promise<Running> {
-    const port = await freePort();
+    const [port = 0] = await freePorts(1);
     const child = spawn(process.execPath, [join(ROOT, 'dist/guardian-main.js')], {
       stdio: ['ignore', 'ignore', 'pipe'],
       env: {
@@ -291,12 +291,4 @@ function rbac(kind: string): object {
 
 function destination(subset: string, weight: number): object {
   return { destination: { host: 'svc', subset }, weight };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

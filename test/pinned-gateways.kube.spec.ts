@@ -1,6 +1,6 @@
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { freePorts } from '../scripts/kafka/ports.mjs';
 import { describeWithKubernetes } from './support/kube.js';
 import { ProgramUnderTest } from './support/program-under-test.js';
 import { anHttpRoute, openRouteBench, ref, type RouteBench } from './support/route-bench.js';
@@ -24,7 +24,7 @@ describeWithKubernetes('gateways behind an HTTPRoute', () => {
       RATCHET_CANDIDATES_LATENCY_ROUNDS: '30',
       RATCHET_CANDIDATES_LATENCY_CALLS: '2',
     }));
-    const port = await freePort();
+    const [port = 0] = await freePorts(1);
     pinnedUrl = `http://127.0.0.1:${port}`;
     pinned = new ProgramUnderTest('main.js', {
       DATABASE_URL: app.databaseUrl,
@@ -152,12 +152,4 @@ async function post(
   });
   const text = await response.text();
   return { status: response.status, body: text === '' ? {} : (JSON.parse(text) as Record<string, unknown>) };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { inspect } from 'node:util';
+import { freePorts } from '../../scripts/kafka/ports.mjs';
 import { PERSISTENCE } from '../../src/app/stages.js';
 import { markedProcesses } from '../../src/jobs/adapters/process/process-table.js';
 import { installId } from '../../src/jobs/adapters/process/install-id.js';
@@ -59,7 +59,7 @@ export async function openFaultyWorld(more: Readonly<Record<string, string>> = {
   const database = await openTestDatabase(PERSISTENCE);
   const runner = new ScriptedRunner(folder, TINY_TWIN);
   runner.behave('works');
-  const port = await freePort();
+  const [port = 0] = await freePorts(1);
   const url = `http://127.0.0.1:${port}`;
   const environment = {
     ...QUICK,
@@ -156,12 +156,4 @@ async function once(url: string, method: string, path: string, body?: unknown, k
   });
   const said = await response.text();
   return { status: response.status, body: said === '' ? {} : (JSON.parse(said) as Record<string, unknown>) };
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address() as { port: number };
-  await new Promise((done) => server.close(done));
-  return port;
 }
