@@ -12,7 +12,8 @@ export class PostgresWorkQueue extends WorkQueue {
   private readonly items: WorkItems;
   private readonly reconcilers = new Map<string, Reconciler>();
   private readonly running = new Set<Promise<void>>();
-  private urgentRunning = 0;
+  /** Passes that run, by kind; the kind that was given a place last comes last. */
+  private readonly places = new Map<string, number>();
   private readonly renewals = new Set<NodeJS.Timeout>();
   private readonly holder: string;
   private stopped = false;
@@ -33,6 +34,7 @@ export class PostgresWorkQueue extends WorkQueue {
   override register(reconciler: Reconciler): void {
     if (this.reconcilers.has(reconciler.kind)) throw new Error(`Two reconcilers for the kind "${reconciler.kind}".`);
     this.reconcilers.set(reconciler.kind, reconciler);
+    this.places.set(reconciler.kind, 0);
   }
 
   override async enqueue(kind: string, key: string, delayMs = 0): Promise<void> {
@@ -64,20 +66,23 @@ export class PostgresWorkQueue extends WorkQueue {
 
   /**
    * Of the room, a third is kept for the urgent and a third for the rest: thousands of models that are due must not keep a
-   * rollout from going back, nor hundreds of rollouts the monitors from looking.
+   * rollout from going back, nor hundreds of rollouts the monitors from looking. Within each, the kinds share alike.
    */
   private async startDue(urgent: boolean): Promise<number> {
     const { concurrency, leaseSeconds } = this.settings;
-    const kinds = [...this.reconcilers.values()].filter((one) => (one.urgent ?? false) === urgent);
-    const alone = kinds.length === this.reconcilers.size;
+    const kinds = new Map([...this.places].filter(([kind]) => this.isUrgent(kind) === urgent));
+    const mine = [...kinds.values()].reduce((sum, running) => sum + running, 0);
+    const alone = kinds.size === this.places.size;
     const most = alone ? concurrency : Math.max(1, concurrency - Math.floor(concurrency / 3));
-    const mine = urgent ? this.urgentRunning : this.running.size - this.urgentRunning;
     const room = Math.min(most - mine, concurrency - this.running.size);
-    if (room <= 0 || kinds.length === 0) return 0;
-    const names = kinds.map(({ kind }) => kind);
-    const taken = await this.items.take(names, this.holder, room, leaseSeconds);
-    for (const item of taken) this.start(item, urgent);
+    if (room <= 0 || kinds.size === 0) return 0;
+    const taken = await this.items.take(kinds, this.holder, room, leaseSeconds);
+    for (const item of taken) this.start(item);
     return taken.length;
+  }
+
+  private isUrgent(kind: string): boolean {
+    return this.reconcilers.get(kind)?.urgent ?? false;
   }
 
   /** Takes no more, waits for the running passes (at most `graceMs`) and gives back what is left. */
@@ -96,15 +101,20 @@ export class PostgresWorkQueue extends WorkQueue {
     while (this.running.size > 0) await Promise.allSettled(this.running);
   }
 
-  private start(item: TakenItem, urgent: boolean): void {
-    const weight = urgent ? 1 : 0;
-    this.urgentRunning += weight;
+  private start(item: TakenItem): void {
+    this.givePlace(item.kind);
     const pass = this.pass(item).finally(() => {
-      this.urgentRunning -= weight;
+      this.places.set(item.kind, (this.places.get(item.kind) ?? 1) - 1);
       this.running.delete(pass);
       if (!this.stopped) this.onDue();
     });
     this.running.add(pass);
+  }
+
+  private givePlace(kind: string): void {
+    const running = this.places.get(kind) ?? 0;
+    this.places.delete(kind);
+    this.places.set(kind, running + 1);
   }
 
   private async pass(item: TakenItem): Promise<void> {

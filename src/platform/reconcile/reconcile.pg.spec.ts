@@ -96,6 +96,43 @@ describe('the work queue', () => {
     await queue.idle();
   });
 
+  it('shares its places among the kinds, however long one of them has been due', async () => {
+    const running: string[] = [];
+    const ends = new Map<string, () => void>();
+    const queue = new PostgresWorkQueue(test.db, ids, settings);
+    for (const kind of ['sweep', 'monitor', 'idle'])
+      queue.register({
+        kind,
+        reconcile: (key) => {
+          running.push(kind);
+          return new Promise((resolve) => {
+            ends.set(key, () => {
+              running.splice(running.indexOf(kind), 1);
+              resolve({});
+            });
+          });
+        },
+      });
+    const keysOf = (kind: string) => Array.from({ length: 9 }, (_, n) => `${kind}-${n}`);
+    await queue.enqueueAll('sweep', keysOf('sweep'));
+    await queue.tick();
+    expect(running).toEqual(['sweep', 'sweep', 'sweep', 'sweep']);
+    await queue.enqueueAll('monitor', keysOf('monitor'));
+    const seen: string[] = [];
+    for (let turn = 0; turn < 6; turn += 1) {
+      // The pass that has run for longest ends.
+      const [key = ''] = [...ends.keys()];
+      ends.get(key)?.();
+      ends.delete(key);
+      while ((await queue.tick()) === 0) await new Promise((next) => setImmediate(next));
+      seen.push([...running].sort().join(' '));
+    }
+    expect(seen[0]).toBe('monitor sweep sweep sweep');
+    expect(seen.slice(1)).toEqual(Array.from({ length: 5 }, () => 'monitor monitor sweep sweep'));
+    for (const end of ends.values()) end();
+    await queue.idle();
+  });
+
   it('tries again after an error, and parks after a terminal one until somebody asks again', async () => {
     const outcomes = [new Error('first'), new TerminalError('never')];
     const queue = queueOf(() => {

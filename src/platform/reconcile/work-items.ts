@@ -33,19 +33,34 @@ export class WorkItems {
     );
   }
 
-  /** Takes up to `limit` due items for `holder`; what others hold is skipped unless their lease ran out. */
-  take(kinds: readonly string[], holder: string, limit: number, leaseSeconds: number): Promise<TakenItem[]> {
+  /**
+   * Takes up to `limit` due items for `holder`, the longest due of each kind; what others hold is skipped unless their lease
+   * ran out. The places go round by kind, beginning with those of which the fewest passes run: max-min fairness, so that the
+   * ten thousand sweeps of a start keep no monitor waiting.
+   * @param kinds with the passes of each that run here already; of equals the first has precedence
+   */
+  take(kinds: ReadonlyMap<string, number>, holder: string, limit: number, leaseSeconds: number): Promise<TakenItem[]> {
     return this.db.query<TakenItem>(
       `UPDATE platform.work_item AS item
-       SET due_at = 'infinity', lease_holder = $2, lease_until = now() + $4 * interval '1 second'
+       SET due_at = 'infinity', lease_holder = $3, lease_until = now() + $5 * interval '1 second'
        FROM (
-         SELECT kind, key, due_at FROM platform.work_item
-         WHERE kind = ANY ($1) AND ((lease_until IS NULL AND due_at <= now()) OR lease_until < now())
-         ORDER BY due_at LIMIT $3 FOR UPDATE SKIP LOCKED) AS due
+         SELECT next.* FROM unnest($1::text[], $2::int[]) WITH ORDINALITY AS mine (kind, running, place),
+           LATERAL (
+             SELECT found.*, row_number() OVER (ORDER BY found.due_at) AS turn FROM (
+               SELECT * FROM (
+                 SELECT kind, key, due_at FROM platform.work_item
+                 WHERE kind = mine.kind AND due_at <= now() AND lease_until IS NULL
+                 ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED) AS due
+               UNION ALL
+               SELECT * FROM (
+                 SELECT kind, key, due_at FROM platform.work_item
+                 WHERE kind = mine.kind AND lease_until < now() LIMIT $4 FOR UPDATE SKIP LOCKED) AS abandoned
+             ) AS found) AS next
+         ORDER BY mine.running + next.turn, mine.place LIMIT $4) AS due
        WHERE item.kind = due.kind AND item.key = due.key
        RETURNING item.kind, item.key, item.attempts,
          CASE WHEN due.due_at <= now() THEN extract(epoch FROM now() - due.due_at)::float8 END AS "waitedSeconds"`,
-      [kinds, holder, limit, leaseSeconds],
+      [[...kinds.keys()], [...kinds.values()], holder, limit, leaseSeconds],
     );
   }
 
@@ -57,8 +72,9 @@ export class WorkItems {
     );
   }
 
-  /** Gives the item back; it runs again in `delayMs`, or earlier when somebody enqueued it meanwhile. */
+  /** Gives the item back; it runs again in `delayMs` (null: only when it is asked for), or earlier when somebody enqueued it meanwhile. */
   async finish(item: TakenItem, holder: string, delayMs: number | null, attempts: number): Promise<void> {
+    if (delayMs === null && (await this.remove(item, holder))) return;
     await this.db.query(
       `UPDATE platform.work_item
        SET lease_holder = NULL, lease_until = NULL, attempts = $5,
@@ -66,11 +82,15 @@ export class WorkItems {
        WHERE kind = $1 AND key = $2 AND lease_holder = $3`,
       [item.kind, item.key, holder, delayMs, attempts],
     );
-    await this.db.query(
-      `DELETE FROM platform.work_item
-       WHERE kind = $1 AND key = $2 AND due_at = 'infinity' AND lease_holder IS NULL AND parked_reason IS NULL`,
-      [item.kind, item.key],
+  }
+
+  /** False when somebody enqueued it meanwhile, or it is no longer ours. */
+  private async remove(item: TakenItem, holder: string): Promise<boolean> {
+    const removed = await this.db.affected(
+      `DELETE FROM platform.work_item WHERE kind = $1 AND key = $2 AND lease_holder = $3 AND due_at = 'infinity'`,
+      [item.kind, item.key, holder],
     );
+    return removed > 0;
   }
 
   /** Sets the item aside until somebody enqueues it again. */

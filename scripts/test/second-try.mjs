@@ -1,0 +1,72 @@
+/**
+ * In CI a spec file that failed is run once more, alone: on a shared machine some test out of thousands meets an unlucky
+ * moment in most runs. What passes then counts as passed and is named as unsteady, so that somebody mends it.
+ */
+import { relative } from 'node:path';
+import { ROOT } from '../setup/places.mjs';
+
+/** More files than this are no accident. */
+const MOST_FILES = 3;
+/** These look for races and lost work by chance: a failure there may be the one run in many that found something. */
+const NEVER_AGAIN = [/^test\/faults\//, /^test\/kill-nine\./, /^test\/exactly-once/, /^test\/abort-wins\./];
+
+/**
+ * The spec files worth a second try, as paths; none when too many failed or one of them is never tried again.
+ * @param report jest's own, of the first run
+ */
+export function worthASecondTry(report, root = ROOT) {
+  const failed = report.testResults.filter(hasFailed).map(({ name }) => name);
+  const isBarred = (path) => NEVER_AGAIN.some((pattern) => pattern.test(relative(root, path)));
+  return failed.length > MOST_FILES || failed.some(isBarred) ? [] : failed;
+}
+
+/**
+ * The first report with the results of the second in place of those of its files, and a note for each test that passed
+ * only then.
+ */
+export function withSecondTry(first, second, root = ROOT) {
+  const again = new Set(second.testResults.map(({ name }) => name));
+  const testResults = [...first.testResults.filter(({ name }) => !again.has(name)), ...second.testResults];
+  const failures = (report) => report.testResults.filter(hasFailed).flatMap(failuresOf);
+  const still = new Set(failures(second).map(({ key }) => key));
+  const notes = failures(first)
+    .filter(({ key, file }) => again.has(file) && !still.has(key))
+    .map(
+      ({ title, file, message }) => `unsteady, passed at the second try: ${relative(root, file)}: ${title}: ${message}`,
+    );
+  return { report: { ...sums(testResults), testResults }, notes };
+}
+
+function hasFailed({ status }) {
+  return status === 'failed';
+}
+
+/** The failed tests of a file; the file itself when it could not run at all. */
+function failuresOf({ name: file, assertionResults, message }) {
+  const failed = assertionResults.filter(hasFailed);
+  if (failed.length === 0) return [{ key: file, file, title: 'the whole file', message: firstLine(message) }];
+  return failed.map(({ fullName, failureMessages }) => ({
+    ...{ key: `${file} ${fullName}`, file, title: fullName, message: firstLine(failureMessages[0]) },
+  }));
+}
+
+function sums(testResults) {
+  const tests = testResults.flatMap(({ assertionResults }) => assertionResults);
+  const number = (...statuses) => tests.filter(({ status }) => statuses.includes(status)).length;
+  return {
+    numPassedTests: number('passed'),
+    numFailedTests: number('failed'),
+    numPendingTests: number('pending', 'skipped', 'disabled'),
+    numTodoTests: number('todo'),
+    numRuntimeErrorTestSuites: testResults.filter((file) => hasFailed(file) && !file.assertionResults.some(hasFailed))
+      .length,
+  };
+}
+
+function firstLine(message = '') {
+  // eslint-disable-next-line no-control-regex -- jest colours its messages
+  return message
+    .replaceAll(/\u001B\[\d+m/g, '')
+    .trim()
+    .split('\n')[0];
+}
