@@ -88,21 +88,22 @@ export class MonitorReconciler implements Reconciler {
     const before = new Map(
       (await this.stores.findings.list(watch.model, watch.version)).map((finding) => [finding.monitor, finding]),
     );
-    for (const monitor of MONITORS) {
+    const findings = MONITORS.flatMap((monitor) => {
       const statement = statements.get(monitor);
-      if (statement === undefined) continue;
+      if (statement === undefined) return [];
       const about = { model: watch.model, version: watch.version, monitor };
       const previous = before.get(monitor);
       // What was found in an earlier period of the same version is not this period's past.
       const known = previous !== undefined && previous.observedAt >= watch.since ? previous : undefined;
       const finding = toFinding(about, statement, known, now);
-      await this.stores.findings.save(finding);
       if (previous?.state !== finding.state)
         log.info(
           { model: watch.model, monitor, state: finding.state, explanation: finding.explanation },
           'finding changed',
         );
-    }
+      return [finding];
+    });
+    await this.stores.findings.save(...findings);
   }
 }
 

@@ -9,8 +9,11 @@ import type { RescoredSample, RescoreTally, Watch } from './domain/watch.js';
 export abstract class FindingStore {
   /** Findings about one version. */
   abstract list(model: string, version: Digest): Promise<Finding[]>;
-  /** Upserts by (model, version, monitor); publishes `FindingChanged` when the state differs from the stored one. */
-  abstract save(finding: Finding): Promise<void>;
+  /**
+   * Upserts by (model, version, monitor), all or nothing; publishes `FindingChanged` for each whose state differs from the
+   * stored one. No two may be about the same.
+   */
+  abstract save(...findings: readonly Finding[]): Promise<void>;
 }
 
 /** A detector's state with the place in its source up to which it was fed. */

@@ -38,12 +38,14 @@ export class FakeFindingStore extends FindingStore {
   override async list(model: string, version: Digest): Promise<Finding[]> {
     return [...this.findings.values()].filter((each) => each.model === model && each.version === version);
   }
-  override async save(finding: Finding): Promise<void> {
-    const { model, version, monitor, state } = finding;
-    const key = `${model}/${version}/${monitor}`;
-    const before = this.findings.get(key);
-    this.findings.set(key, finding);
-    if (before?.state !== state) await this.facts?.publish(FindingChanged, { model, monitor, state });
+  override async save(...findings: readonly Finding[]): Promise<void> {
+    for (const finding of findings) {
+      const { model, version, monitor, state } = finding;
+      const key = `${model}/${version}/${monitor}`;
+      const before = this.findings.get(key);
+      this.findings.set(key, finding);
+      if (before?.state !== state) await this.facts?.publish(FindingChanged, { model, monitor, state });
+    }
   }
 }
 

@@ -50,6 +50,22 @@ describe('the stores of monitors', () => {
     expect(await store.list('digits', someDigest('b'))).toEqual([]);
   });
 
+  it('saves several findings together, and tells only of those with another state', async () => {
+    const facts = new RecordingFactBus();
+    const store = new PostgresFindingStore(test.db, facts);
+    const drift = { ...FINDING, model: 'mail', monitor: 'input-drift' } as const;
+    const latency = { ...FINDING, model: 'mail', monitor: 'latency', state: 'calm' } as const;
+    await store.save();
+    await store.save(drift, latency);
+    await store.save({ ...drift, observedAt: at(3) }, { ...latency, state: 'alarm', observedAt: at(3) });
+    expect(facts.of(FindingChanged).map(({ monitor, state }) => `${monitor} ${state}`)).toEqual([
+      ...['input-drift alarm', 'latency calm', 'latency alarm'],
+    ]);
+    expect((await store.list('mail', FINDING.version)).map(({ monitor, state }) => `${monitor} ${state}`)).toEqual([
+      ...['input-drift alarm', 'latency alarm'],
+    ]);
+  });
+
   it('keeps a detector bit for bit, by period', async () => {
     const store = new PostgresDetectorStore(test.db);
     const bits = Array.from({ length: 500 }, (_, i) => ({ bad: i % 7 === 0, at: 1_767_225_600_123 + i }));

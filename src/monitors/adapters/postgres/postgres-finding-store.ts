@@ -40,25 +40,43 @@ export class PostgresFindingStore extends FindingStore {
     }));
   }
 
-  override async save(finding: Finding): Promise<void> {
-    const { model, version, monitor, state, since, observedAt, changeAt } = finding;
-    const { evidence, falseAlarm, explanation, level } = finding;
+  override async save(...findings: readonly Finding[]): Promise<void> {
+    if (findings.length === 0) return;
+    const rows = JSON.stringify(findings.map(rowOf));
     await this.db.run('monitors.save-findings', async () => {
-      const before = await this.db.query<{ state: string }>(
-        'SELECT state FROM monitors.finding WHERE model = $1 AND version = $2 AND monitor = $3 FOR UPDATE',
-        [model, version, monitor],
+      const before = await this.db.query<Pick<Row, 'model' | 'version' | 'monitor' | 'state'>>(
+        `SELECT model, version, monitor, state FROM monitors.finding
+         WHERE model = ANY ($1) AND version = ANY ($2) ORDER BY model, version, monitor FOR UPDATE`,
+        [unique(findings, 'model'), unique(findings, 'version')],
       );
       await this.db.query(
         `INSERT INTO monitors.finding (model, version, monitor, state, since, observed_at, change_at, detail)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+         SELECT * FROM jsonb_to_recordset($1) AS new (model text, version text, monitor text, state text,
+           since timestamptz, observed_at timestamptz, change_at timestamptz, detail jsonb)
          ON CONFLICT (model, version, monitor) DO UPDATE SET state = excluded.state, since = excluded.since,
            observed_at = excluded.observed_at, change_at = excluded.change_at, detail = excluded.detail`,
-        [
-          ...[model, version, monitor, state, since, observedAt, changeAt],
-          JSON.stringify({ evidence, falseAlarm, explanation, level }),
-        ],
+        [rows],
       );
-      if (before[0]?.state !== state) await this.facts.publish(FindingChanged, { model, monitor, state });
+      const stored = new Map(before.map((row) => [keyOf(row), row.state]));
+      for (const finding of findings) {
+        const { model, monitor, state } = finding;
+        if (stored.get(keyOf(finding)) !== state) await this.facts.publish(FindingChanged, { model, monitor, state });
+      }
     });
   }
+}
+
+function rowOf(finding: Finding): Row {
+  const { model, version, monitor, state, since, observedAt, changeAt } = finding;
+  const { evidence, falseAlarm, explanation, level } = finding;
+  const detail = { evidence, falseAlarm, explanation, level };
+  return { model, version, monitor, state, since, observed_at: observedAt, change_at: changeAt, detail };
+}
+
+function unique(findings: readonly Finding[], key: 'model' | 'version'): string[] {
+  return [...new Set(findings.map((finding) => finding[key]))];
+}
+
+function keyOf({ model, version, monitor }: Pick<Row, 'model' | 'version' | 'monitor'>): string {
+  return JSON.stringify([model, version, monitor]);
 }
