@@ -1,10 +1,31 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
-import { join } from 'node:path';
-import { NODE_MODULES } from '../setup/places.mjs';
+import { join, relative } from 'node:path';
+import { NODE_MODULES, ROOT } from '../setup/places.mjs';
 import { runSuite } from './process.mjs';
+import { withSecondTry, worthASecondTry } from './second-try.mjs';
 
-/** Runs jest and counts from its own report; whatever went wrong beside the tests counts as one failure more. */
+/**
+ * Runs jest and counts from its own report; whatever went wrong beside the tests counts as one failure more. In CI a few
+ * failed files are run once more, alone (ADR 0043).
+ */
 export async function runJest({ reports, missing, name, args }) {
+  const first = await jest({ reports, missing, name, args });
+  const again = process.env.CI === 'true' && first.report !== null ? worthASecondTry(first.report) : [];
+  if (again.length === 0) return count(first);
+  console.log(`\n# once more, alone: ${again.map((path) => relative(ROOT, path)).join(', ')}`);
+  const second = await jest({
+    reports,
+    missing,
+    name: `${name}-again`,
+    args: ['--runInBand', '--runTestsByPath', ...again],
+  });
+  if (second.report === null) return count(first);
+  const { report, notes } = withSecondTry(first.report, second.report);
+  const counted = count({ report, end: { ...second.end, hung: first.end.hung || second.end.hung } });
+  return { ...counted, notes: [...counted.notes, ...notes] };
+}
+
+async function jest({ reports, missing, name, args }) {
   const report = join(reports, `jest-${name}.json`);
   rmSync(report, { force: true });
   const node = [
@@ -16,11 +37,11 @@ export async function runJest({ reports, missing, name, args }) {
     env: { RATCHET_TESTS_WITHOUT: missing.map((service) => service.name).join(',') },
     isDone: () => existsSync(report),
   });
-  if (!existsSync(report)) return crashed(`jest ended without a report (${end.signal ?? `exit code ${end.code}`})`);
-  return count(JSON.parse(readFileSync(report, 'utf8')), end);
+  return { report: existsSync(report) ? JSON.parse(readFileSync(report, 'utf8')) : null, end };
 }
 
-function count(result, { code, signal, hung }) {
+function count({ report: result, end: { code, signal, hung } }) {
+  if (result === null) return crashed(`jest ended without a report (${signal ?? `exit code ${code}`})`);
   const notes = [];
   let failed = result.numFailedTests;
   if (result.numRuntimeErrorTestSuites > 0) {

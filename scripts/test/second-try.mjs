@@ -25,15 +25,16 @@ export function worthASecondTry(report, root = ROOT) {
  * only then.
  */
 export function withSecondTry(first, second, root = ROOT) {
-  const again = new Set(second.testResults.map(({ name }) => name));
+  const again = new Map(second.testResults.map((file) => [file.name, file]));
   const testResults = [...first.testResults.filter(({ name }) => !again.has(name)), ...second.testResults];
-  const failures = (report) => report.testResults.filter(hasFailed).flatMap(failuresOf);
-  const still = new Set(failures(second).map(({ key }) => key));
-  const notes = failures(first)
-    .filter(({ key, file }) => again.has(file) && !still.has(key))
-    .map(
-      ({ title, file, message }) => `unsteady, passed at the second try: ${relative(root, file)}: ${title}: ${message}`,
-    );
+  const notes = first.testResults
+    .filter(({ name }) => again.has(name))
+    .flatMap(failuresOf)
+    .filter(({ file, test }) => hasPassed(again.get(file), test))
+    .map(({ file, test, message }) => {
+      const what = `${relative(root, file)}: ${test ?? 'the whole file'}`;
+      return `unsteady, passed at the second try: ${what}: ${firstLine(message)}`;
+    });
   return { report: { ...sums(testResults), testResults }, notes };
 }
 
@@ -41,13 +42,16 @@ function hasFailed({ status }) {
   return status === 'failed';
 }
 
-/** The failed tests of a file; the file itself when it could not run at all. */
-function failuresOf({ name: file, assertionResults, message }) {
+/** The failed tests of a file; one without a name when the file could not run at all. */
+function failuresOf({ name: file, status, assertionResults, message }) {
   const failed = assertionResults.filter(hasFailed);
-  if (failed.length === 0) return [{ key: file, file, title: 'the whole file', message: firstLine(message) }];
-  return failed.map(({ fullName, failureMessages }) => ({
-    ...{ key: `${file} ${fullName}`, file, title: fullName, message: firstLine(failureMessages[0]) },
-  }));
+  if (status === 'failed' && failed.length === 0) return [{ file, test: null, message }];
+  return failed.map(({ fullName: test, failureMessages: [text] }) => ({ file, test, message: text }));
+}
+
+function hasPassed({ status, assertionResults }, test) {
+  if (test === null) return status === 'passed';
+  return assertionResults.some(({ fullName, status: its }) => fullName === test && its === 'passed');
 }
 
 function sums(testResults) {

@@ -10,26 +10,33 @@ const PRUNE = 'outbox-prune';
 const PRUNE_EVERY_MS = 600_000;
 const SHUTDOWN_GRACE_MS = 5_000;
 
-/** Drives the work queue and the outbox: a regular tick, and at once when this process made something due. */
+/**
+ * Drives the work queue and the outbox: a regular tick, and at once when this process made something due. Each goes at its own
+ * pace: hundreds of facts that wait for delivery must not keep places of the queue empty.
+ */
 @Injectable()
 export class ReconcileTicker implements OnApplicationBootstrap, BeforeApplicationShutdown {
-  private busy = false;
-  private again = false;
-  private stopped = false;
+  private readonly relay: Drive;
+  private readonly take: Drive;
 
   constructor(
     private readonly queue: PostgresWorkQueue,
     private readonly facts: OutboxFactBus,
     private readonly scheduler: SchedulerRegistry,
     @Inject(reconcileSettings.token) private readonly settings: ReconcileSettings,
-  ) {}
+  ) {
+    this.relay = new Drive(() => this.facts.relay());
+    this.take = new Drive(() => this.queue.tick());
+  }
 
   onApplicationBootstrap(): void {
-    this.queue.onDue = this.facts.onDue = () => void this.turn();
-    this.scheduler.addInterval(
-      TICK,
-      setInterval(() => void this.turn(), this.settings.pollMs),
-    );
+    this.facts.onDue = () => void this.relay.turn();
+    this.queue.onDue = () => void this.take.turn();
+    const both = (): void => {
+      void this.relay.turn();
+      void this.take.turn();
+    };
+    this.scheduler.addInterval(TICK, setInterval(both, this.settings.pollMs));
     this.scheduler.addInterval(
       PRUNE,
       setInterval(() => void this.facts.prune().catch(complain), PRUNE_EVERY_MS),
@@ -37,27 +44,40 @@ export class ReconcileTicker implements OnApplicationBootstrap, BeforeApplicatio
   }
 
   async beforeApplicationShutdown(): Promise<void> {
-    this.stopped = true;
+    this.relay.stop();
+    this.take.stop();
     for (const name of [TICK, PRUNE])
       if (this.scheduler.doesExist('interval', name)) this.scheduler.deleteInterval(name);
     await this.queue.stop(SHUTDOWN_GRACE_MS).catch(complain);
   }
+}
 
-  private async turn(): Promise<void> {
+/** Does one thing, not beside itself, and once more when it was asked for meanwhile. */
+class Drive {
+  private busy = false;
+  private again = false;
+  private stopped = false;
+
+  constructor(private readonly work: () => Promise<unknown>) {}
+
+  async turn(): Promise<void> {
     this.again = true;
     if (this.busy) return;
     this.busy = true;
     try {
       while (this.again && !this.stopped) {
         this.again = false;
-        await this.facts.relay();
-        await this.queue.tick();
+        await this.work();
       }
     } catch (error) {
       complain(error);
     } finally {
       this.busy = false;
     }
+  }
+
+  stop(): void {
+    this.stopped = true;
   }
 }
 
