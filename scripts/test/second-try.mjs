@@ -68,7 +68,6 @@ function sums(testResults) {
 }
 
 function firstLine(message = '') {
-  // eslint-disable-next-line no-control-regex -- jest colours its messages
   return message
     .replaceAll(/\u001B\[\d+m/g, '')
     .trim()

@@ -40,8 +40,9 @@ export async function people(world: FaultyWorld, name = 'people'): Promise<void>
 async function cancelled(world: FaultyWorld, name: string): Promise<void> {
   world.runner.behave('hangs');
   const trigger = await openByHand(world, name);
+  // `Running` is saved before the launch: who cancels right then cancels what was never launched.
   await wait(world, name, 'running job', () =>
-    world.count(`SELECT count(*) FROM jobs.job WHERE id = $1 AND phase = 'Running'`, [`${trigger}-job`]),
+    Promise.resolve(Number(world.runner.runs.includes(`${trigger}-job-a1`))),
   );
   await ask(world, `jobs/${trigger}-job/cancel`);
   await resolved(world, name, trigger);
