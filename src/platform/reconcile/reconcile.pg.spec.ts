@@ -184,6 +184,28 @@ describe('the work queue', () => {
     await dead.stop(0);
   });
 
+  it('takes over first, however much else has been due for longer', async () => {
+    const dead = new PostgresWorkQueue(test.db, ids, settings);
+    dead.register({ kind: 'thing', reconcile: () => new Promise(() => undefined) });
+    await dead.enqueue('thing', 'abandoned');
+    await dead.tick();
+    await test.db.query(`UPDATE platform.work_item SET lease_until = now() - interval '1 second'`);
+    const seen: string[] = [];
+    const successor = queueOf((key) => {
+      seen.push(key);
+      return Promise.resolve({});
+    });
+    await successor.enqueueAll(
+      'thing',
+      Array.from({ length: 20 }, (_, n) => `due-${n}`),
+    );
+    await successor.tick();
+    expect(seen).toHaveLength(settings.concurrency);
+    expect(seen).toContain('abandoned');
+    await successor.idle();
+    await dead.stop(0);
+  });
+
   it('keeps a later due time and prefers the earlier of two', async () => {
     const queue = queueOf(() => Promise.resolve({}));
     await queue.enqueue('thing', 'a', 60_000);

@@ -34,9 +34,10 @@ export class WorkItems {
   }
 
   /**
-   * Takes up to `limit` due items for `holder`, the longest due of each kind; what others hold is skipped unless their lease
-   * ran out. The places go round by kind, beginning with those of which the fewest passes run: max-min fairness, so that the
-   * ten thousand sweeps of a start keep no monitor waiting.
+   * Takes up to `limit` due items for `holder`, of each kind the longest due; what others hold is skipped unless their lease
+   * ran out: that comes first, or a kind of which something is always due would never get to it. The places go round by
+   * kind, beginning with those of which the fewest passes run (max-min fairness), so that the ten thousand sweeps of a
+   * start keep no monitor waiting.
    * @param kinds with the passes of each that run here already; of equals the first has precedence
    */
   take(kinds: ReadonlyMap<string, number>, holder: string, limit: number, leaseSeconds: number): Promise<TakenItem[]> {
@@ -46,13 +47,13 @@ export class WorkItems {
        FROM (
          SELECT next.* FROM unnest($1::text[], $2::int[]) WITH ORDINALITY AS mine (kind, running, place),
            LATERAL (
-             SELECT found.*, row_number() OVER (ORDER BY found.due_at) AS turn FROM (
-               SELECT * FROM (
+             SELECT found.*, row_number() OVER (ORDER BY found.rank, found.due_at) AS turn FROM (
+               SELECT 2 AS rank, * FROM (
                  SELECT kind, key, due_at FROM platform.work_item
                  WHERE kind = mine.kind AND due_at <= now() AND lease_until IS NULL
                  ORDER BY due_at LIMIT $4 FOR UPDATE SKIP LOCKED) AS due
                UNION ALL
-               SELECT * FROM (
+               SELECT 1, * FROM (
                  SELECT kind, key, due_at FROM platform.work_item
                  WHERE kind = mine.kind AND lease_until < now() LIMIT $4 FOR UPDATE SKIP LOCKED) AS abandoned
              ) AS found) AS next
@@ -72,7 +73,10 @@ export class WorkItems {
     );
   }
 
-  /** Gives the item back; it runs again in `delayMs` (null: only when it is asked for), or earlier when somebody enqueued it meanwhile. */
+  /**
+   * Gives the item back; it runs again in `delayMs`, with null only when somebody asks for it, or earlier when somebody
+   * enqueued it meanwhile.
+   */
   async finish(item: TakenItem, holder: string, delayMs: number | null, attempts: number): Promise<void> {
     if (delayMs === null && (await this.remove(item, holder))) return;
     await this.db.query(
