@@ -48,6 +48,7 @@ def _panel(lines: Sequence[Line], start: int, kind: str, label: str) -> list[str
 
     parts = [f'<rect x="{start + LEFT}" y="{TOP}" width="{wide}" height="{tall}" fill="none" stroke="#999999"/>']
     parts.append(f'<text x="{start + LEFT + wide / 2}" y="{HEIGHT - 8}" text-anchor="middle">{label}</text>')
+    parts.append(f'<text x="{start + LEFT}" y="{TOP - 6}">accuracy on the test rows</text>')
     for accuracy in _even_ticks(bottom, top):
         y = round(TOP + tall * (top - accuracy) / (top - bottom), 1)
         parts.append(f'<line x1="{start + LEFT}" x2="{start + LEFT + wide}" y1="{y}" y2="{y}" stroke="#eeeeee"/>')
