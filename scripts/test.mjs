@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { hasCluster, hasNode, startCluster } from './kube/cluster.mjs';
 import { RUNTIME } from './setup/places.mjs';
 import { runJest } from './test/jest.mjs';
+import { inCi } from './test/process.mjs';
 import { runPytest } from './test/pytest.mjs';
 import { missingServices } from './test/services.mjs';
 
@@ -16,7 +17,6 @@ const USAGE = `usage: npm test [-- PATTERN... | --python [PYTEST ARGUMENTS]]
 With CI=true a service that is missing, and a test that was skipped, is a failure.`;
 
 const args = process.argv.slice(2);
-const inCi = process.env.CI === 'true';
 const reports = join(RUNTIME, 'reports');
 mkdirSync(reports, { recursive: true });
 

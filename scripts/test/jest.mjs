@@ -1,7 +1,7 @@
 import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { NODE_MODULES, ROOT } from '../setup/places.mjs';
-import { runSuite } from './process.mjs';
+import { inCi, runSuite } from './process.mjs';
 import { withSecondTry, worthASecondTry } from './second-try.mjs';
 
 /**
@@ -10,7 +10,7 @@ import { withSecondTry, worthASecondTry } from './second-try.mjs';
  */
 export async function runJest({ reports, missing, name, args }) {
   const first = await jest({ reports, missing, name, args });
-  const again = process.env.CI === 'true' && first.report !== null ? worthASecondTry(first.report) : [];
+  const again = inCi && first.report !== null ? worthASecondTry(first.report) : [];
   if (again.length === 0) return count(first);
   console.log(`\n# once more, alone: ${again.map((path) => relative(ROOT, path)).join(', ')}`);
   const second = await jest({

@@ -2,6 +2,9 @@ import { spawn } from 'node:child_process';
 import { killGroup } from '../setup/lock.mjs';
 import { ROOT } from '../setup/places.mjs';
 
+/** Where CI runs the tests nobody looks on: what is missing or skipped is a failure, and a few failures are tried again. */
+export const inCi = process.env.CI === 'true';
+
 /**
  * Runs a test program in a process group of its own with our output, and ends the whole group afterwards: no stray server
  * of a crashed test outlives its suite.

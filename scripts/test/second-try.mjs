@@ -3,6 +3,7 @@
  * moment in most runs. What passes then counts as passed and is named as unsteady, so that somebody mends it.
  */
 import { relative } from 'node:path';
+import { stripVTControlCharacters } from 'node:util';
 import { ROOT } from '../setup/places.mjs';
 
 /** More files than this are no accident. */
@@ -68,8 +69,5 @@ function sums(testResults) {
 }
 
 function firstLine(message = '') {
-  return message
-    .replaceAll(/\u001B\[\d+m/g, '')
-    .trim()
-    .split('\n')[0];
+  return stripVTControlCharacters(message).trim().split('\n')[0];
 }

@@ -11,7 +11,7 @@ export interface DemoRun {
   readonly summary: DemoSummary;
   /** What is not as described, with the name of its scenario. */
   readonly problems: readonly string[];
-  /** The end of its output where it did not end well, else nothing. */
+  /** Its exit code and the end of its output where it did not end well, else nothing. */
   readonly tail: string;
 }
 
@@ -27,7 +27,7 @@ export async function runDemo(
     if (!existsSync(file)) throw new Error(`The demo ended with ${code} and no summary:\n${output}`);
     const summary = JSON.parse(readFileSync(file, 'utf8')) as DemoSummary;
     const problems = summary.scenarios.flatMap(({ name, problems: found }) => found.map((one) => `${name}: ${one}`));
-    return { summary, problems, tail: problems.length > 0 || code !== 0 ? output : '' };
+    return { summary, problems, tail: problems.length > 0 || code !== 0 ? `It ended with ${code}.\n${output}` : '' };
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

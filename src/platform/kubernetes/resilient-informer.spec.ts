@@ -160,32 +160,18 @@ describe('ResilientInformer', () => {
       },
     ],
   ] as const)('stops at once while %s, and leaves nothing', async (_name, last, arm) => {
-    // Whoever waited for what goes on would wait for longer than the test allows.
-    await connection.close();
-    connection = new ClusterConnection({ kubeconfig: api.kubeconfig, requestTimeoutMs: 20_000 });
-    widgets = new ClusterResource(connection, WIDGETS, 'here');
-    informer = new ResilientInformer(widgets, {
-      ...{ resyncMs: 20_000, watchdogMs: 20_000, backoffMs: [20_000, 20_000], random: () => 0.5 },
-    });
     arm();
     informer.start();
     await until('it began', () => api.asked[last] >= 1);
     const began = performance.now();
     await informer.stop();
-    expect(performance.now() - began).toBeLessThan(5000);
+    expect(performance.now() - began).toBeLessThan(200);
     await connection.close();
     await until('no connection is left', () => api.connections === 0);
-  });
-
-  it('asks for nothing once it is stopped', async () => {
-    api.failNext('list', ...Array.from({ length: 999 }, () => status(500)));
-    informer.start();
-    await until('it tries again and again', () => api.asked.list >= 3);
-    await informer.stop();
     // What was on its way when it was stopped has arrived after the first pause.
     await pause(100);
     const asked = { ...api.asked };
-    await pause(300);
+    await pause(100);
     expect(api.asked).toEqual(asked);
   });
 

@@ -63,7 +63,7 @@ class QuantizedModule(GraphModule):
         starts = start_of(model, self._layout, source)
         self._master_slots = {name: at for at, name in enumerate(starts)}
         self.masters = nn.ParameterList([nn.Parameter(_spread_out(array)) for array in starts.values()])
-        #: Bits that weights of fewer are trained at for now; 0: each at its own.
+        #: Bits that weights of fewer are trained at in a round of progressive widths; 0: each at its own.
         self.width = 0
         self.compensation = Compensation()
         #: Called with every activation's site and float value while training; None where nothing watches.
